@@ -40,6 +40,10 @@ def made_up(name):
     return trained() if name in FIGURES else measured()
 
 
+# Figures with cells, whose colours are between those of the common style.
+CELLS = {"mixtures", "targets", "effects", "correlations"}
+
+
 def inputs_of(name, optional=True, results=None):
     """The made-up results that a figure asks for."""
     entry = figures.entry(name)
@@ -83,6 +87,10 @@ def check_figure(name, folder):
     figures.save(drawing, folder / "once.svg")
     once = (folder / "once.svg").read_bytes()
     assert b"<dc:date>" not in once
+    assert overlaps(drawing) == []
+    if name not in CELLS:
+        taken = set(re.findall(r"#[0-9a-f]{6}\b", once.decode()))
+        assert taken <= {*_strings(vars(style)), "#ffffff", "#000000"}, "take style.py's colours"
     other = {key: shuffled(value) for key, value in inputs.items()}
     assert svg(name, other, folder / "shuffled.svg") == once, "sort what the figure goes through"
     paths = figure_results.write(inputs, folder)
@@ -102,15 +110,9 @@ def test_every_figure_draws_the_same_from_tables_in_any_order_and_from_files(nam
     check_figure(name, tmp_path)
 
 
-KINDS = {"few": (trained, measured), "many": (wide_results.trained, wide_results.measured)}
-
-
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FIGURES | MEASURED)
-def test_no_words_cover_each_other(name, kind, tmp_path):
-    """With 3 domains, and with 25 domains and 15 targets of long names."""
-    of_trained, of_measured = KINDS[kind]
-    results = of_trained() if name in FIGURES else of_measured()
+def test_no_words_cover_each_other_with_many_domains_of_long_names(name, tmp_path):
+    results = wide_results.trained() if name in FIGURES else wide_results.measured()
     drawing = drawn(name, inputs_of(name, results=results))
     assert overlaps(drawing) == []
     figures.save(drawing, tmp_path / "figure.svg")
@@ -126,16 +128,6 @@ def test_words_that_cover_each_other_are_noticed():
     assert overlaps(drawing) == [("one name", "another name")]
     axes.set_xticks([0.1, 0.9], labels=["one name", "another name"], rotation=0)
     assert overlaps(drawing) == []
-
-
-def test_figures_take_the_colours_of_the_common_style(tmp_path):
-    """A page gives words and lines other colours on a dark screen, by these names."""
-    colours = {name.lower() for name in _strings(vars(style)) if name.startswith("#")}
-    cells = {"mixtures", "targets", "effects", "correlations"}
-    for name in (FIGURES | MEASURED).keys() - cells:
-        text = svg(name, inputs_of(name), tmp_path / f"{name}.svg").decode()
-        taken = set(re.findall(r"#[0-9a-f]{6}\b", text))
-        assert taken <= colours | {"#ffffff", "#000000"}, name
 
 
 def _strings(values):

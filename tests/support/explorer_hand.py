@@ -66,26 +66,44 @@ class Hand:
 
     def type(self, k: int, percent: str) -> None:
         """Types the weight of a domain."""
-        field = self.row(k).locator("input[type=number]")
+        field = self.share(k)
         field.fill(percent)
         field.press("Enter")
+
+    def share(self, k: int) -> Locator:
+        """The field of a domain's weight."""
+        return self.row(k).locator(".number input")
 
     def press(self, action: str) -> None:
         """Presses the button of an action."""
         self.window.locator(f"#explorer button[data-do='{action}']").click()
 
     def start(self, title: str) -> None:
-        """Presses the button of a preset."""
-        self.at("presets").get_by_role("button", name=title, exact=True).click()
+        """Chooses a preset by the beginning of what its choice says."""
+        self.at("start").select_option(self.choice(title))
+
+    def choice(self, title: str) -> str:
+        """What the choice of a preset says."""
+        choices = self.at("start").locator("option").all_inner_texts()
+        [words] = [words for words in choices if words.split(",")[0] == title]
+        return str(words)
+
+    def offer(self, words: str) -> None:
+        """Presses a button that a message offers."""
+        self.at("offers").get_by_role("button", name=words, exact=True).click()
 
     def lock(self, k: int) -> None:
         """Presses the lock of a domain."""
         self.row(k).locator("button").click()
 
-    def limit(self, name: str, side: str, percent: float) -> None:
+    def limit(self, name: str, side: str, percent: float | str) -> None:
         """Types the least or the most of a domain or a group."""
-        self.open("Limits")
-        self._typed(self.window.get_by_label(f"{side} of {name}, percent", exact=True), percent)
+        self._typed(self.edge(name, side), percent)
+
+    def edge(self, name: str, side: str) -> Locator:
+        """The field of the least or the most of a domain or a group."""
+        title = {"least": "min", "most": "max"}[side]
+        return self.window.get_by_label(f"{title} of {name}, percent", exact=True)
 
     def weigh(self, target: str, weight: float) -> None:
         """Types the weight of a target in the goal."""
@@ -123,6 +141,6 @@ class Hand:
         return list(shares.values())
 
     @staticmethod
-    def _typed(field: Locator, number: float) -> None:
+    def _typed(field: Locator, number: float | str) -> None:
         field.fill(str(number))
         field.press("Enter")

@@ -246,11 +246,11 @@ def test_where_limits_leave_nothing_locks_win_and_it_is_said():
         [written([0.8, 0.4, 0], [1, 1, 1]), [1, 0, 0], []],
     ]
     words = run("data.map(([limits, weights, locks]) => conflict(limits, weights, locks))", cases)
-    assert words[0] == "caps sum to 0.8, under 1: raise or unlock some"
+    assert words[0] == "all max sum to 80 %, under 100 %: raise or unlock some"
     assert "loosen group text" in words[1] and "locked domains counted in" in words[1]
     assert words[2] == ""
-    assert words[3] == "d0 has floor 0.8 above its cap 0.5: change one of the two"
-    assert words[4] == "floors sum to 1.2, over 1: lower or unlock some"
+    assert words[3] == "d0 has its min 80 % above its max 50 %: change one of the two"
+    assert words[4] == "all min sum to 120 %, over 100 %: lower or unlock some"
     locked = [[0.5, 0.3, 0.2], 1, 0.4, [True, False, False], grouped]
     [one] = run(MOVES, [locked])
     assert one["w"] == pytest.approx([0.5, 0.4, 0.1], abs=1e-11)
@@ -269,14 +269,14 @@ def test_broken_and_touched_limits_are_named():
         "[feasible([0.42, 0.05, 0.53], data), touched([0.4, 0.1, 0.3], data)]", limits
     )
     assert broken == [
-        "web 0.42 is above its cap 0.4",
-        "code 0.05 is below its floor 0.1",
-        "prose 0.53 is above its cap 0.3",
-        "group text 0.58 is above its cap 0.5",
+        "web 42 % is above its max 40 %",
+        "code 5 % is below its min 10 %",
+        "prose 53 % is above its max 30 %",
+        "group text 58 % is above its max 50 %",
     ]
     bounds = Bounds(np.array([0, 0.1, 0]), np.array([0.4, 1, 0.3]), (group,))
     assert touched == bounds.active(np.array([0.4, 0.1, 0.3]), ["web", "code", "prose"])
-    assert "not 1" in run("feasible([0.4, 0.1, 0.2], data)", limits)[0]
+    assert "not 100 %" in run("feasible([0.4, 0.1, 0.2], data)", limits)[0]
 
 
 def test_limits_are_those_of_the_surface_and_of_the_passes():

@@ -377,7 +377,7 @@ def test_limits_that_leave_nothing_are_told():
     tight = {"names": three["domains"], "least": [0] * 3, "most": [0.2, 0.3, 0.1], "groups": []}
     nothing, unweighted = solved([three, {"limits": tight}], [three, {"importance": {}}])
     assert nothing["weights"] is None and not nothing["certified"]
-    assert nothing["reason"] == "caps sum to 0.6, under 1: raise or unlock some"
+    assert nothing["reason"] == "all max sum to 60 %, under 100 %: raise or unlock some"
     assert unweighted["reason"].startswith("no target has a weight")
 
 

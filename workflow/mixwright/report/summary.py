@@ -70,6 +70,15 @@ class ArmSummary:
     tally: Tally | None = None
 
     @property
+    def measured(self) -> str:
+        """What its final models measured: `5.070 nats/token, better than natural by 0.176 ...`."""
+        metric = self.natural.metric
+        loss = f"{self.scores[metric.name]:.3f} {metric.unit}".rstrip()
+        if self.natural.arm == self.natural.reference:
+            return loss
+        return f"{loss}, {self.natural.sentence}"
+
+    @property
     def sentence(self) -> str:
         """Compares it with natural and uniform: `regmix: better than natural by 0.031 ...`."""
         if self.natural.arm == self.natural.reference:

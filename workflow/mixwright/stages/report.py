@@ -25,7 +25,7 @@ from mixwright.report.origin import commands, configuration
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
 from mixwright.report.results import NO_TABLE, Records, load
-from mixwright.report.summary import Summary
+from mixwright.report.summary import ArmSummary, Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
 from mixwright.stages.options import Paths
@@ -82,7 +82,7 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
         caveats=caveats,
         spent=spent(plan, beats, results.get("finals")),
         machines=trained_on(plan, beats),
-        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"]),
+        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"], summary.arms),
         settings=configuration(plan),
         commands=commands(plan, "summarise", files),
     )
@@ -148,7 +148,11 @@ def _surfaces(plan: Study, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _explorer(
-    plan: Study, surfaces: Mapping[str, Mapping[str, Any]], chosen: str, mixtures: Records
+    plan: Study,
+    surfaces: Mapping[str, Mapping[str, Any]],
+    chosen: str,
+    mixtures: Records,
+    arms: Sequence[ArmSummary] = (),
 ) -> Explorer | None:
     """The explorer of the page; None where a study has no surface, or a goal for each target."""
     if not surfaces or plan.goals != ("",):
@@ -168,6 +172,8 @@ def _explorer(
         exports=exports_of(f"--domains {domains}"),
         propose=propose_line(surface),
         max_epochs=plan.config["goal"].get("max_epochs"),
+        runs="the proxies",
+        measured={arm.mixer: arm.measured for arm in arms},
     )
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ UNIFORM = "uniform"
 MEAN_OF_RUNS = "mean of the runs"
 # what stands in an export's line for the file of the mixture
 MIXTURE = "MIXTURE"
+# weights that differ by less are the same
+SAME = 1e-9
 
 
 def explorer_of(
@@ -29,6 +32,8 @@ def explorer_of(
     exports: Mapping[str, str] | None = None,
     propose: str = "",
     max_epochs: float | None = None,
+    runs: str = "the runs",
+    measured: Mapping[str, str] | None = None,
 ) -> Explorer:
     """Returns the explorer of surfaces; those of other domains than the first are left out.
 
@@ -44,6 +49,8 @@ def explorer_of(
         exports: trainer's format -> line of `mixwright export`; None: `exports_of()`.
         propose: line of `mixwright propose` without bounds.
         max_epochs: most passes over a source that the study allows.
+        runs: what the laws were fitted to, in words.
+        measured: proposal -> what its final models measured, in words.
     """
     usable = _of_same_domains(surfaces)
     if not usable:
@@ -55,21 +62,24 @@ def explorer_of(
         tokens = goal["tokens"]
     if source_tokens is None:
         source_tokens = dict(zip(domains, goal["available"] or (), strict=False))
-    presets = _presets(domains, goal, natural, proposals)
-    titles = [preset.title for preset in presets]
-    wanted = _title(start)
-    if wanted not in titles:
-        wanted = titles[min(2, len(titles) - 1)]
+    mixtures = _mixtures(domains, goal, natural, proposals)
+    presets = _presets(mixtures, measured or {})
+    # the first proposal, where there is one
+    wanted = presets[min(2, len(presets) - 1)]
+    if start in mixtures:
+        wanted = _preset_of(mixtures[start], presets) or wanted
     return Explorer(
         name=name,
         surfaces=usable,
         presets=presets,
-        start=wanted,
+        start=wanted.title,
         tokens=tokens,
         source_tokens=source_tokens,
         exports=exports_of() if exports is None else exports,
         propose=propose,
         max_epochs=max_epochs,
+        runs=runs,
+        without=_without(mixtures, surfaces),
     )
 
 
@@ -114,28 +124,61 @@ def _of_same_domains(surfaces: Mapping[str, Mapping[str, Any]]) -> dict[str, Map
     return usable
 
 
-def _presets(
+def _mixtures(
     domains: Sequence[str],
     goal: Mapping[str, Any],
     natural: Mapping[str, float] | None,
     proposals: Iterable[Proposed | Mapping[str, Any]],
-) -> tuple[Preset, ...]:
-    """Natural, uniform, and each proposal over the surfaces' domains."""
-    title = NATURAL
+) -> dict[str, Mapping[str, float]]:
+    """Natural, uniform, and each proposal over the surfaces' domains: name -> weights."""
+    first = NATURAL
     if natural is None:
         natural = dict(zip(domains, goal["natural"], strict=True))
         if goal["natural_is"].startswith("the mean of the runs"):
-            title = MEAN_OF_RUNS
-    uniform = dict.fromkeys(domains, 1 / len(domains))
-    presets = [Preset(title, natural), Preset(UNIFORM, uniform)]
+            first = MEAN_OF_RUNS
+    mixtures = {first: natural, UNIFORM: dict.fromkeys(domains, 1 / len(domains))}
     for proposal in proposals:
         if not isinstance(proposal, Proposed):
             proposal = Proposed.of(proposal)
         if proposal.name not in (NATURAL, UNIFORM) and set(proposal.weights) <= set(domains):
-            presets.append(Preset(_title(proposal.name), proposal.weights))
+            mixtures[proposal.name] = proposal.weights
+    return mixtures
+
+
+def _presets(
+    mixtures: Mapping[str, Mapping[str, float]], measured: Mapping[str, str]
+) -> tuple[Preset, ...]:
+    """What to start from; a mixture that several propose is one preset with all their names."""
+    presets: list[Preset] = []
+    for name, weights in mixtures.items():
+        same = _preset_of(weights, presets)
+        if same is None:
+            presets.append(Preset(_title(name), weights, measured.get(name, "")))
+            continue
+        title = f"{same.title}, {_title(name)} too"
+        words = same.measured or measured.get(name, "")
+        presets[presets.index(same)] = replace(same, title=title, measured=words)
     return tuple(presets)
 
 
+def _preset_of(weights: Mapping[str, float], presets: Iterable[Preset]) -> Preset | None:
+    """The preset with these weights; None: there is none."""
+    for preset in presets:
+        names = {*weights, *preset.weights}
+        apart = [abs(weights.get(name, 0) - preset.weights.get(name, 0)) for name in names]
+        if max(apart) < SAME:
+            return preset
+    return None
+
+
+def _without(
+    mixtures: Mapping[str, Any], surfaces: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Who proposes a mixture, and has no surface."""
+    plain = (NATURAL, UNIFORM, MEAN_OF_RUNS)
+    return tuple(name for name in mixtures if name not in plain and name not in surfaces)
+
+
 def _title(name: str) -> str:
-    """What the button of a proposal says."""
+    """What the choice of a proposal says."""
     return name if name in (NATURAL, UNIFORM, MEAN_OF_RUNS) else f"{name}'s proposal"

@@ -3,6 +3,9 @@
 // `app` holds what is shown: data, history, rows, and what was worked out for the present surface.
 // `app.live` is the mixture under a moving slider; null: that of the state.
 
+// Shares that went back for which a button is offered.
+const MOST_OFFERED = 2;
+
 // The data of a page: JSON, compressed, in base64.
 async function unzipped(text) {
   const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
@@ -29,28 +32,57 @@ function paint_all(app) {
   paint(app);
   const state = state_of(app);
   paint_tracks(app.domain_rows, app, state.locks);
+  paint_choices(app);
   paint_words(app, state);
   paint_fields(app, state);
   order_rows(app);
+}
+
+// The mixtures to start from: the one that is shown, and which of them the limits forbid.
+function paint_choices({ presets, limits, view, reading, laws, none_fits }) {
+  const choices = { "": "your own mixture" }, at_all = none_fits === "" ? limits : null;
+  presets.forEach((preset, k) => (choices[k] = preset_words(preset, presets, at_all)));
+  const select = by_id("start"), chosen = reading.preset;
+  if (select.words !== JSON.stringify(choices)) fill_select(select, choices);
+  select.words = JSON.stringify(choices);
+  select.value = chosen === null ? "" : String(presets.indexOf(chosen));
+  const shown = laws.find(({ surface }) => surface === view.surface);
+  by_id("mixer").value = shown.mixer;
 }
 
 // Words that only a step changes.
 function paint_words(app, state) {
   const { surface, data, readout, reading } = app;
   write(by_id("law"), law_words(app));
-  write(by_id("level"), `${Math.round(100 * surface.interval.level)} %`);
+  write(by_id("level"), level_words(surface.interval));
   show(by_id("chance"), reading.evaluated.targets.some((target) => target.by_chance));
-  const unknown = "How large the sources are is unknown here, so passes over them are too.";
-  write(by_id("budget"), app.sources.every((tokens) => tokens === null) ? unknown : "");
+  write(by_id("budget"), budget_words(reading));
+  write(by_id("held"), held_words(surface.domains, state));
   write(by_id("weights-hint"), weights_words(readout));
   const { past, future } = app.history;
   app.root.querySelector("[data-do=undo]").disabled = past.length === 0;
   app.root.querySelector("[data-do=redo]").disabled = future.length === 0;
   app.root.querySelector("[data-do=optimise]").disabled = readout === null;
+  show(app.root.querySelector("[data-do=limits]"), app.limited.includes("limits"));
+  show(app.root.querySelector("[data-do=unlock]"), state.locks.some(Boolean));
   write(by_id("propose"), propose_words(app, state));
   show(by_id("propose-line"), data.propose !== "");
   const line = data.exports[by_id("format").value] ?? "";
   write(by_id("export"), line.replaceAll("MIXTURE", "mixture.json"));
+}
+
+// How wide the intervals are, and by what.
+function level_words({ level, refits }) {
+  const percent = `${Math.round(100 * level)} % interval`;
+  return refits > 0 ? `${percent} from ${refits} refits` : percent;
+}
+
+// What Re-optimise will move, though somebody set it; empty: nothing.
+function held_words(names, { by_hand, locks }) {
+  const loose = by_hand.filter((k) => !locks[k]).map((k) => names[k]);
+  if (loose.length === 0) return "";
+  return `Re-optimise stays inside locks, min and max. It may move ${listed(loose)} again: a share`
+    + " that you set is no limit.";
 }
 
 // Whose law is shown, and at which length of a run.
@@ -84,38 +116,40 @@ function propose_words(app, { weights, locks, importance, mixer }) {
   const options = propose_options(limits, weights, locks, goal, never_worse, sizes);
   if (options === null)
     return "A name holds +, =, < or >, or begins with -: the command line cannot take it.";
-  return `${data.propose.replaceAll("MIXER", mixer)}${options} --to mixture.json`;
+  return `${data.propose.replaceAll("MIXER", mixer)}${options} --to proposal.json`;
 }
 
 // Numbers of fields that only a step changes.
 function paint_fields(app, state) {
-  const { limits, surface, weights_of_goal } = app;
-  by_id("mixer").value = state.mixer;
+  const { surface, weights_of_goal } = app;
   const tokens = state.tokens === null ? "" : tokens_words(state.tokens).replace(" ", "");
   write_field(by_id("tokens"), tokens);
-  const percent = (share) => String(Number((100 * share).toFixed(4)));
-  const of_domains = limits.least.map((least, k) => [least, limits.most[k]]);
-  const ends = [...of_domains, ...limits.groups.map(({ least, most }) => [least, most])];
-  app.limit_fields.forEach(([floor, cap], row) => {
-    write_field(floor, percent(ends[row][0]));
-    write_field(cap, percent(ends[row][1]));
-  });
+  const short = (weight) => String(Number(weight.toPrecision(4)));
   app.weight_fields.forEach((field, t) =>
-    write_field(field, String(weight_in(weights_of_goal, surface.targets[t].name))));
+    write_field(field, short(weight_in(weights_of_goal, surface.targets[t].name))));
 }
 
 // Puts rows into the orders that somebody chose; a moving slider never moves its own row.
 function order_rows(app) {
   const { domains, targets } = orders_of(state_of(app)), { reading } = app;
-  arrange(by_id("domains"), app.domain_rows, by_falling(domain_keys(reading)[domains]()), 0);
-  arrange(by_id("targets"), app.target_rows, by_falling(target_keys(reading)[targets]()), 1);
+  const of_domains = by_falling(domain_keys(reading)[domains]());
+  arrange(by_id("domains"), of_domains.map((k) => app.domain_rows[k].row), 0);
+  arrange(by_id("targets"), target_order(app, by_falling(target_keys(reading)[targets]())), 1);
   by_id("domain-order").value = domains;
   by_id("target-order").value = targets;
 }
 
+// The rows of targets: those of the goal first, then a line, then those that are watched only.
+function target_order({ shares, target_rows, apart }, order) {
+  const in_goal = (t) => shares === null || shares[t] > 0;
+  const rows = (places) => places.map((t) => target_rows[t].row);
+  const watched = order.filter((t) => !in_goal(t));
+  show(apart, watched.length > 0);
+  return [...rows(order.filter(in_goal)), apart, ...rows(watched)];
+}
+
 // Puts rows after the box's first `heads` children, where they are not in this order.
-function arrange(box, rows, order, heads) {
-  const wanted = order.map((k) => rows[k].row);
+function arrange(box, wanted, heads) {
   const present = [...box.children].slice(heads);
   if (wanted.every((row, k) => row === present[k])) return;
   box.append(...wanted);
@@ -147,11 +181,17 @@ function keep_in_address(app) {
   }
 }
 
-function tell(app, words, warn = false) {
+// Says something, with buttons for what may be wanted next: a list of {words, act}.
+function tell(app, words, warn = false, offers = []) {
   const box = by_id("message");
   write(box, words);
-  mark(box, "class", warn ? "notice warn" : "notice");
+  mark(box.parentNode, "class", warn ? "notice warn" : "notice");
+  app.offers = offers;
+  by_id("offers").replaceChildren(...offers.map((offer, k) =>
+    element("button", { type: "button", "data-do": "offer", "data-k": k }, offer.words)));
 }
+
+const UNDO = { words: "Undo", act: (app) => ACTIONS.undo(app) };
 
 // Moves a domain while a slider moves; the step is made when it rests.
 function move(app, k, weight) {
@@ -160,10 +200,7 @@ function move(app, k, weight) {
     app.base = { k, weights: app.live ?? state_of(app).weights };
     tell(app, "");
   }
-  const { locks } = state_of(app), start = app.base.weights;
-  const live = moved(start, k, weight, locks, app.limits);
-  // rounding may take a last digit of a locked weight: it would add up over many moves
-  app.live = live.map((one, i) => (locks[i] ? start[i] : one));
+  app.live = moved(app.base.weights, k, weight, state_of(app).locks, app.limits);
   paint(app);
   window.mixwrightTimes.push(performance.now() - before);
 }
@@ -171,8 +208,30 @@ function move(app, k, weight) {
 // Takes the weight of a domain that somebody typed.
 function weight_typed(app, k, weight) {
   if (!(weight >= 0 && weight <= 1)) return turn_down(app, "give a share from 0 to 100 percent");
+  const [least, most] = app.ranges[k], name = app.surface.domains[k];
   move(app, k, weight);
-  step(app, { weights: app.live });
+  rest(app, k);
+  if (weight < least - WORTH_A_WORD || weight > most + WORTH_A_WORD)
+    tell(app, `Inside limits and locks ${name} can be ${percent_of(least)} to ${percent_of(most)},`
+      + ` so it is ${percent_of(state_of(app).weights[k])}.`, true, [UNDO]);
+  else offer_percent(app, weight, (share) => weight_typed(app, k, share));
+}
+
+// Makes a step of a mixture in which somebody set domain k.
+function rest(app, k) {
+  const { weights, by_hand } = state_of(app);
+  step(app, { weights: app.live ?? weights, by_hand: [...by_hand.filter((i) => i !== k), k] });
+}
+
+// Says how a number below 1 was read, where a share may be meant.
+function offer_percent(app, share, again) {
+  if (!(share > 0 && share < 0.01)) return;
+  const meant = percent_of(100 * share);
+  const act = () => {
+    go(app, undone(app.history));
+    again(100 * share);
+  };
+  tell(app, `Read as ${percent_of(share)}.`, false, [{ words: `Make it ${meant}`, act }]);
 }
 
 // Takes a mixture; locked domains keep their weights.
@@ -181,44 +240,65 @@ function take(app, weights, words) {
   let taken = weights, more = "";
   if (locks.some(Boolean)) {
     taken = inside(weights.map((weight, i) => (locks[i] ? present[i] : weight)), app.limits, locks);
-    more = " Locked domains keep their weights.";
+    more = "Locked domains keep their weights.";
   }
-  step(app, { weights: taken });
-  tell(app, words + more);
+  step(app, { weights: taken, by_hand: [] });
+  tell(app, [words, more].filter(Boolean).join(" "));
 }
 
-// Takes the best mixture by the law, with locked domains where they are.
+// Takes the best mixture by the law, with locked domains where they are, and says which shares
+// that somebody set went back.
 function optimise(app) {
-  const { weights, locks } = state_of(app), { surface, limits, at, shares } = app;
+  const { weights, locks, by_hand } = state_of(app), { surface, limits, at, shares } = app;
   const importance = importance_of(surface, app.weights_of_goal);
   const answer = optimum(surface, { importance, locks, weights, limits, at });
   if (answer.weights === null) {
-    tell(app, `No mixture was chosen: ${answer.reason}.`, true);
+    tell(app, `No mixture was chosen: ${app.none_fits || answer.reason}.`, true);
     return;
   }
-  step(app, { weights: answer.weights });
+  const gone = gone_back(surface.domains, by_hand, weights, answer.weights);
+  step(app, { weights: answer.weights, by_hand: [] });
   const where = locks.some(Boolean) ? "your locks and limits" : "the limits";
-  tell(app, optimum_words(answer, where, gap_unit(surface, shares)), !answer.certified);
+  const words = [...gone.map((one) => `${one.words}: a share is no limit.`),
+    optimum_words(answer, where, gap_unit(surface, shares))];
+  const holds = gone.slice(0, MOST_OFFERED).map((one) => hold_offer(surface.domains, one));
+  tell(app, words.join(" "), !answer.certified, gone.length > 0 ? [UNDO, ...holds] : []);
 }
 
-// Takes a floor or a cap of a domain or a group; what would leave no mixture is refused in words.
+// The offer to make a share that went back a limit, and to optimise again.
+function hold_offer(names, { k, side, share }) {
+  const words = `Hold ${names[k]} at ${side === "most" ? "most" : "least"} ${percent_of(share)}`;
+  const act = (app) => {
+    if (limit(app, k, side, Number(share.toFixed(6)))) optimise(app);
+  };
+  return { words, act };
+}
+
+// Takes a floor or a cap of a domain or a group, and says whether; what would leave no mixture is
+// refused in words.
 function limit(app, row, side, share) {
   if (!(share >= 0 && share <= 1)) return turn_down(app, "give a limit from 0 to 100 percent");
-  const { limits } = app, domains = limits.least.length, state = state_of(app);
+  const state = state_of(app), typed = typed_in(app.surface, state), domains = typed.least.length;
   const change = row < domains
-    ? { [side]: limits[side].with(row, share) }
-    : { groups: group_ends(limits.groups, row - domains, side, share) };
+    ? { [side]: typed[side].with(row, share) }
+    : { groups: group_ends(typed.groups, row - domains, side, share) };
   const next = limits_in(app.data, app.surface, { ...state, ...change });
   const fault = conflict(next, state.weights, state.locks);
   if (fault !== "") return turn_down(app, fault);
   step(app, { ...change, weights: inside(state.weights, next, state.locks) });
+  offer_percent(app, share, (meant) => limit(app, row, side, meant));
+  if (side === "most" && row < domains && share < 1 && next.most[row] < share)
+    tell(app, `${next.names[row]} stays at ${percent_of(next.most[row])} at most: the study allows`
+      + ` ${app.data.max_epochs} passes.`, true, [UNDO]);
+  return true;
 }
 
-// Says why a field was not taken, and puts back what it was.
+// Says why a field was not taken, puts back what it was, and returns that nothing was done.
 function turn_down(app, words) {
   tell(app, `Not taken: ${words}.`, true);
   for (const field of app.root.querySelectorAll("input")) field.shown = undefined;
   paint_all(app);
+  return false;
 }
 
 // Takes the weight of a target in the goal.
@@ -277,7 +357,8 @@ function read_address(app) {
   if (location.hash === app.hash || document.getElementById(decodeURIComponent(text))) return;
   const { state, error } = decoded(text, app.data.surfaces[0].domains);
   if (error) tell(app, `The link's mixture cannot be read: ${error}.`, true);
-  else if (state !== null) go(app, stepped(app.history, { ...state_of(app), ...state }));
+  else if (state !== null)
+    go(app, stepped(app.history, { ...state_of(app), ...state, by_hand: [] }));
 }
 
 // ---------------------------------------------------------------- events
@@ -285,14 +366,22 @@ function read_address(app) {
 const ACTIONS = {
   undo: (app) => go(app, undone(app.history)),
   redo: (app) => go(app, redone(app.history)),
-  reset: (app) => step(app, first_state(app.data)),
+  reset: (app) => {
+    step(app, first_state(app.data));
+    tell(app, "Mixture, locks, limits, weights of targets and budget are as when the page was"
+      + " opened.", false, [UNDO]);
+  },
+  offer: (app, { k }) => {
+    app.offers[k].act(app);
+    app.root.querySelector("[data-do=optimise]").focus({ preventScroll: true });
+  },
+  inside: (app) => {
+    const { weights, locks } = state_of(app);
+    step(app, { weights: inside(weights, app.limits, locks) });
+  },
   link: (app) => {
     const address = location.href.split("#")[0] + `#${encoded(state_of(app), app.surface.domains)}`;
     return copy(app, address, by_id("link"));
-  },
-  preset: (app, { k }) => {
-    const { title, weights } = app.data.presets[k];
-    take(app, in_names(weights, app.surface.domains), `Taken: ${title}.`);
   },
   lock: (app, { k }) => {
     const { locks } = state_of(app);
@@ -300,7 +389,10 @@ const ACTIONS = {
   },
   unlock: (app) => step(app, { locks: state_of(app).locks.map(() => false) }),
   optimise,
-  limits: (app) => step(app, { least: null, most: null, groups: null }),
+  limits: (app) => {
+    step(app, { least: null, most: null, groups: null });
+    tell(app, "Min and max are as when the page was opened.", false, [UNDO]);
+  },
   weights: (app) => step(app, { importance: null }),
   paste,
   download,
@@ -309,6 +401,10 @@ const ACTIONS = {
 };
 
 const CHANGES = {
+  "explorer-start": (app, { value }) => {
+    if (value === "") paint_all(app);
+    else take(app, app.presets[value].weights, "");
+  },
   "explorer-mixer": (app, { value }) => step(app, { mixer: value }),
   "explorer-domain-order": (app, { value }) =>
     step(app, { sort: `${value} ${orders_of(state_of(app)).targets}` }),
@@ -331,10 +427,16 @@ function on_change(app, { target }) {
   const { k, row, side, t } = target.dataset;
   const number = target.value === "" ? NaN : Number(target.value);
   if (Object.hasOwn(CHANGES, target.id)) CHANGES[target.id](app, target);
-  else if (target.type === "range") step(app, { weights: app.live ?? state_of(app).weights });
+  else if (target.type === "range") rest(app, Number(k));
   else if (k !== undefined) weight_typed(app, Number(k), number / 100);
-  else if (row !== undefined) limit(app, Number(row), side, number / 100);
+  else if (row !== undefined) limit(app, Number(row), side, limit_typed(target, side));
   else if (t !== undefined) weigh(app, Number(t), number);
+}
+
+// The share of a limit's field; an empty one is no limit.
+function limit_typed({ value, validity }, side) {
+  if (value === "" && !validity.badInput) return side === "least" ? 0 : 1;
+  return value === "" ? NaN : Number(value) / 100;
 }
 
 function on_key(app, event) {
@@ -372,26 +474,39 @@ function build(app) {
   const { data } = app, surface = data.surfaces[0], names = surface.domains;
   const { title } = data.presets[0], { groups } = limits_of(surface);
   app.domain_rows = names.map(domain_row);
-  app.group_rows = groups.map((group) => group_row(group, names));
+  app.group_rows = groups.map((group, g) => group_row(group, g, names));
   app.target_rows = surface.targets.map(({ name }) => target_row(name, title));
+  app.apart = apart_row();
+  app.laws = laws_offered(data);
   const nodes = (rows) => rows.map(({ row }) => row);
   by_id("domains").append(...nodes(app.domain_rows));
   by_id("groups").append(...nodes(app.group_rows));
   by_id("targets").append(target_heads(title, shared_unit(surface)), ...nodes(app.target_rows));
-  by_id("presets").append(...data.presets.map(preset_button));
   for (const id of ["legend", "legend-too"]) write(by_id(id), `${title} `);
   write(by_id("natural-word"), title);
   write(by_id("natural-meaning"), surface.goal.natural_is);
-  app.limit_fields = limit_fields(by_id("limits"), names, groups);
   app.weight_fields = weight_fields(by_id("weights"), surface);
-  build_choices(data);
+  write(by_id("laws-words"), laws_words(data));
+  build_choices(app);
 }
 
-function build_choices(data) {
+// Which mixers have no law to show.
+function laws_words({ views, without }) {
+  const stand_ins = views.filter(({ represents }) => represents !== null);
+  const words = ["the law that gives the numbers."];
+  const names = stand_ins.map(({ mixer }) => mixer);
+  if (names.length > 0)
+    words.push(`${listed(names)}: no formula, so a law of the same runs stands in.`);
+  if (without.length > 0)
+    words.push(`${listed(without)}: a mixture, but no law over mixtures; start from it.`);
+  return words.join(" ");
+}
+
+function build_choices({ data, laws }) {
   const themselves = (names) => Object.fromEntries(names.map((name) => [name, name]));
   const formats = Object.keys(data.exports);
-  fill_select(by_id("mixer"), themselves(data.views.map(({ mixer }) => mixer)));
-  show(by_id("mixers"), data.views.length > 1);
+  fill_select(by_id("mixer"), Object.fromEntries(laws.map(({ mixer, words }) => [mixer, words])));
+  show(by_id("mixers"), data.surfaces.length > 1);
   fill_select(by_id("domain-order"), DOMAIN_ORDERS);
   fill_select(by_id("target-order"), TARGET_ORDERS);
   fill_select(by_id("format"), themselves(formats));

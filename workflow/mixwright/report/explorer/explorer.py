@@ -37,10 +37,12 @@ LARGEST = 1_100_000
 class Preset:
     """A mixture to start from."""
 
-    # what its button says, such as `regmix's proposal`
+    # what the choice says, such as `regmix's proposal`
     title: str
     # domain -> weight
     weights: Mapping[str, float]
+    # what its final models measured, in words; empty: none were trained
+    measured: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Explorer:
     propose: str = ""
     # most passes over a source that the study allows; None: it says nothing
     max_epochs: float | None = None
+    # what the laws were fitted to, such as `the proxies`
+    runs: str = "the runs"
+    # mixers that propose a mixture, and have no surface
+    without: tuple[str, ...] = ()
 
 
 def explorer_section(explorer: Explorer) -> str:
@@ -98,7 +104,13 @@ def content_of(explorer: Explorer) -> dict[str, Any]:
         views.append({**view, "mixer": mixer, "surface": surfaces.index(shared)})
     presets = []
     for preset in explorer.presets:
-        presets.append({"title": preset.title, "weights": dict(preset.weights)})
+        presets.append(
+            {
+                "title": preset.title,
+                "weights": dict(preset.weights),
+                "measured": preset.measured,
+            }
+        )
     return {
         "name": explorer.name,
         "surfaces": surfaces,
@@ -110,6 +122,8 @@ def content_of(explorer: Explorer) -> dict[str, Any]:
         "exports": dict(explorer.exports),
         "propose": explorer.propose,
         "max_epochs": explorer.max_epochs,
+        "runs": explorer.runs,
+        "without": list(explorer.without),
     }
 
 

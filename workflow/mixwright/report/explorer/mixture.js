@@ -6,6 +6,8 @@
 const SLACK = 1e-9;
 // How far from the end of its reach a slider may stand so that the others fit for certain.
 const ROOM = 1e-12;
+// Decimals of a locked weight, and digits of a limit, on the command line.
+const FIXED = 6, DIGITS = 8;
 // Names that a message lists.
 const LISTED = 6;
 
@@ -61,10 +63,13 @@ function workable(weights, locks, limits, k = -1) {
 // their ratios as far as limits let them. `weights` are those at the start of a drag: what a
 // slider does then depends on where it stands, not on the way there.
 function moved(weights, k, value, locks, limits) {
-  const set = (inside, least, most) =>
-    in_proportion(weights.with(k, between(value, least, most)), {
+  const set = (inside, least, most) => {
+    const mixture = in_proportion(weights.with(k, between(value, least, most)), {
       ...inside, least: inside.least.with(k, least), most: inside.most.with(k, most),
     });
+    // limits that hold a lock leave it room for rounding, which many moves would add up
+    return mixture === null ? null : pinned(mixture, weights, locks, k, limits);
+  };
   if (!Number.isFinite(value)) return [...weights];
   const full = held(weights, locks, limits, k), cap = full.most[k];
   const wanted = between(value, full.least[k], cap);
@@ -74,6 +79,19 @@ function moved(weights, k, value, locks, limits) {
   const [least, most] = reach(k, weights, inside), to = between(value, least, most);
   // at the very end of its reach rounding decides whether the others fit
   return set(inside, Math.max(least, to - ROOM), Math.min(most, to + ROOM)) ?? [...weights];
+}
+
+// The weights with those of locked domains as they were, to the last digit. What they had drifted
+// by goes to the free domain with most room, or to domain k where no other has enough.
+function pinned(weights, before, locks, k, { least, most }) {
+  const locked = weights.map((_, i) => i !== k && Boolean(locks && locks[i]));
+  const result = weights.map((wi, i) => (locked[i] ? before[i] : wi));
+  const room = (i) =>
+    locked[i] || i === k ? -1 : Math.min(most[i] - result[i], result[i] - least[i]);
+  const widest = result.reduce((best, _, i) => (room(i) > room(best) ? i : best), k);
+  const drift = sum(weights.map((wi, i) => wi - result[i]));
+  const takes = room(widest) < Math.abs(drift) ? k : widest;
+  return result.with(takes, result[takes] + drift);
 }
 
 // Least and most that domain k can have inside limits that leave a mixture.
@@ -128,7 +146,10 @@ function uniform_of(limits) {
   return inside(limits.names.map((_, __, names) => 1 / names.length), limits);
 }
 
-const number_words = (value) => String(Number(value.toPrecision(4)));
+const share_words = (value) => String(Number(value.toPrecision(4)));
+
+// A share as the page's fields have it.
+const in_percent = (value) => `${Number((100 * value).toPrecision(4))} %`;
 
 // The first names of a list, and how many more there are.
 function listed(names) {
@@ -151,12 +172,13 @@ function parts_of(weights, limits) {
 function feasible(weights, limits) {
   const broken = [];
   for (const { label, value, least, most } of parts_of(weights, limits)) {
-    const here = `${label} ${number_words(value)} is`;
-    if (value > most + SLACK) broken.push(`${here} above its cap ${number_words(most)}`);
-    if (value < least - SLACK) broken.push(`${here} below its floor ${number_words(least)}`);
+    const here = `${label} ${in_percent(value)} is`;
+    if (value > most + SLACK) broken.push(`${here} above its max ${in_percent(most)}`);
+    if (value < least - SLACK) broken.push(`${here} below its min ${in_percent(least)}`);
   }
   const total = sum(weights);
-  if (Math.abs(total - 1) > SLACK) broken.push(`the weights sum to ${number_words(total)}, not 1`);
+  if (Math.abs(total - 1) > SLACK)
+    broken.push(`the weights sum to ${in_percent(total)}, not 100 %`);
   return broken;
 }
 
@@ -166,8 +188,8 @@ function touched(weights, limits) {
   const caps = parts.filter(({ value, most }) => most < 1 && value >= most - near);
   const floors = parts.filter(({ value, least }) => least > 0 && value <= least + near);
   return [
-    ...caps.map(({ name, most }) => `${name}<=${number_words(most)}`),
-    ...floors.map(({ name, least }) => `${name}>=${number_words(least)}`),
+    ...caps.map(({ name, most }) => `${name}<=${share_words(most)}`),
+    ...floors.map(({ name, least }) => `${name}>=${share_words(least)}`),
   ];
 }
 
@@ -177,21 +199,23 @@ function conflict(limits, weights = limits.names.map(() => 0), locks = []) {
   if (fitting(full, weights) !== null) return "";
   const k = names.findIndex((_, i) => least[i] > most[i]);
   if (k >= 0)
-    return `${names[k]} has floor ${number_words(least[k])} above its cap ${number_words(most[k])}:`
+    return `${names[k]} has its min ${in_percent(least[k])} above its max ${in_percent(most[k])}:`
       + " change one of the two";
   const counted = weights.some((_, i) => locks && locks[i]) ? " (locked domains counted in)" : "";
   const low = sum(least), high = sum(most);
-  if (low > 1) return `floors${counted} sum to ${number_words(low)}, over 1: lower or unlock some`;
-  if (high < 1) return `caps${counted} sum to ${number_words(high)}, under 1: raise or unlock some`;
+  if (low > 1)
+    return `all min${counted} sum to ${in_percent(low)}, over 100 %: lower or unlock some`;
+  if (high < 1)
+    return `all max${counted} sum to ${in_percent(high)}, under 100 %: raise or unlock some`;
   for (const group of groups) {
     const floors = sum_over(group.members, least), caps = sum_over(group.members, most);
-    if (group.least > group.most) return `group ${group.name} has its least above its most`;
+    if (group.least > group.most) return `group ${group.name} has its min above its max`;
     if (floors > group.most)
-      return `floors${counted} inside group ${group.name} sum to ${number_words(floors)},`
-        + ` over its most ${number_words(group.most)}: lower or unlock some`;
+      return `all min${counted} inside group ${group.name} sum to ${in_percent(floors)},`
+        + ` over its max ${in_percent(group.most)}: lower or unlock some`;
     if (caps < group.least)
-      return `caps${counted} inside group ${group.name} sum to ${number_words(caps)},`
-        + ` under its least ${number_words(group.least)}: raise or unlock some`;
+      return `all max${counted} inside group ${group.name} sum to ${in_percent(caps)},`
+        + ` under its min ${in_percent(group.least)}: raise or unlock some`;
   }
   const without = (group) => ({ ...full, groups: groups.filter((other) => other !== group) });
   const guilty = groups.filter((group) => fitting(without(group), weights) !== null);
@@ -222,9 +246,12 @@ function propose_options(
   if ([...names, ...never_worse, ...targets.map(([name]) => name)].some((name) => /^-/.test(name)))
     return null;
   add("--target", targets.map(([name, weight]) => `${name}=${weight}`));
-  add("--cap", free.filter((i) => most[i] < 1).map((i) => `${names[i]}=${most[i]}`));
-  add("--floor", free.filter((i) => least[i] > 0).map((i) => `${names[i]}=${least[i]}`));
-  add("--fix", locked.map((i) => `${names[i]}=${weights[i]}`));
+  const edge = (share) => Number(share.toPrecision(DIGITS));
+  add("--cap", free.filter((i) => most[i] < 1).map((i) => `${names[i]}=${edge(most[i])}`));
+  add("--floor", free.filter((i) => least[i] > 0).map((i) => `${names[i]}=${edge(least[i])}`));
+  // digits beyond these are rounding; weights that are all locked must sum to 1 with all of them
+  const fixed = (i) => (free.length > 0 ? Number(weights[i].toFixed(FIXED)) : weights[i]);
+  add("--fix", locked.map((i) => `${names[i]}=${fixed(i)}`));
   add("--group", sums);
   add("--never-worse", never_worse);
   const available = as_list(source_tokens ?? {}, names);

@@ -3,8 +3,12 @@
 
 // what passes may exceed a limit by, in shares: rounding
 const ROUGHLY = 1 + 1e-9;
+// changes of a weight below this are not worth a word
+const WORTH_A_WORD = 5e-4;
 // passes over a source from which on a further one teaches much less (arXiv 2305.16264)
 const MANY_PASSES = 4;
+// passes below this are as good as none
+const LEAST_PASSES = 0.001;
 // a Readout's own units (goal.py)
 const LOSS_UNIT = "nats/token";
 const MIXED_UNIT = "in mixed units";
@@ -65,6 +69,43 @@ function goal_at(surface, shares, readout, w, at) {
   return { value: readout.value(laws_at(surface, x)), refits };
 }
 
+// What limits cost: how much worse the goal is at mixture `here` than at `there`, and between which
+// ends by the refits, as an interval of one target is (surface.js), of the differences; null: there
+// are no refits. The form's own error is left out: of a difference nothing is known of it.
+function cost_between(surface, readout, here, there, second) {
+  const { quantile, refits, second: other } = surface.interval, towards = readout.higher ? -1 : 1;
+  const cost = towards * (here.value - there.value);
+  if (refits === 0) return { cost, low: null, high: null };
+  const drawn = here.refits.map((value, b) => towards * (value - there.refits[b]));
+  const mean = sum(drawn) / drawn.length;
+  let variance = sum(drawn.map((each) => (each - mean) ** 2)) / (drawn.length - 1);
+  variance += (mean - cost) ** 2;
+  if (other !== null)
+    variance += (other.share * (towards * (second.here - second.there) - cost)) ** 2;
+  const half = quantile * Math.sqrt(variance);
+  return { cost, low: cost - half, high: cost + half };
+}
+
+// The goal at weights w by the second law; null: there is none.
+function second_goal(surface, shares, readout, w, at) {
+  if (surface.interval.second === null) return null;
+  const x = inputs(surface.amounts, w, at), all = sum(x), share_of_all = x.map((xi) => xi / all);
+  const of_target = (target, t) =>
+    shares[t] > 0 ? law("effective-data", target.second, share_of_all) : 0;
+  return readout.value(surface.targets.map(of_target));
+}
+
+// What the user's limits cost, in words.
+function price_words({ cost, low, high }, what, { unit, digits }) {
+  const text = decimals(Math.max(0, cost), digits);
+  const costs = `Your ${what} cost${what.endsWith("s") ? "" : "s"}`;
+  if (is_zero(text)) return `${costs} nothing: the optimum without them is as good.`;
+  const words = `${costs} ${text} ${unit}`;
+  if (low === null) return `${words}; how surely is unknown without refits.`;
+  const ends = `${decimals(low, digits)} to ${decimals(high, digits)} by the refits`;
+  return `${words}, ${ends}${low > 0 ? "" : ": not distinguishable from 0"}.`;
+}
+
 // How one goal differs from another: the difference, whether it is better, how many refits agree.
 function goal_difference(readout, here, there) {
   const difference = here.value - there.value, towards = readout.higher ? 1 : -1;
@@ -97,12 +138,6 @@ function decimals(value, digits) {
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
-// The same with its sign.
-function signed(value, digits) {
-  const text = decimals(value, digits);
-  return value > 0 && Number(value.toFixed(digits)) !== 0 ? `+${text}` : text;
-}
-
 // `36.2 %`; small weights keep a digit that says something.
 function percent_of(weight) {
   const percent = 100 * weight;
@@ -114,7 +149,7 @@ function percent_of(weight) {
 function tokens_words(count) {
   for (const [size, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]])
     if (count >= size) return `${Number((count / size).toPrecision(3))} ${letter}`;
-  return String(Number(count < 1 ? count.toFixed(0) : count.toPrecision(3)));
+  return count.toFixed(0);
 }
 
 // The number of `1.5B`, `300M`, `2e10`; null of nothing, NaN of what is no count.
@@ -128,14 +163,19 @@ function tokens_typed(text) {
   return count > 0 ? count : NaN;
 }
 
+// Whether a number in words is 0.
+const is_zero = (text) => Number(text.replace("−", "-")) === 0;
+
 // What is said of the tokens of a domain: how many, how many passes; and whether to warn.
 function passes_words(weight, passes_made, budget, max_epochs) {
   if (budget === null) return { words: "", warn: false };
   const tokens = `${tokens_words(weight * budget)} tokens`;
   if (passes_made === null) return { words: tokens, warn: false };
   const digits = passes_made < 10 ? 2 : 3;
-  const count = Number(passes_made < 1e-6 ? 0 : passes_made.toPrecision(digits));
-  const words = `${tokens}, ${count} ${count === 1 ? "pass" : "passes"}`;
+  const count = Number(passes_made.toPrecision(digits));
+  const small = passes_made > 0 && passes_made < LEAST_PASSES;
+  const many = small ? `under ${LEAST_PASSES}` : count;
+  const words = `${tokens}, ${many} ${count === 1 ? "pass" : "passes"}`;
   if (max_epochs !== null && passes_made > max_epochs * ROUGHLY)
     return { words: `${words}: over the study's limit of ${max_epochs}`, warn: true };
   if (passes_made > MANY_PASSES * ROUGHLY)
@@ -143,6 +183,42 @@ function passes_words(weight, passes_made, budget, max_epochs) {
   if (passes_made > ROUGHLY)
     return { words: `${words}: more than there is, so it repeats`, warn: false };
   return { words, warn: false };
+}
+
+// What the budget means: what it does not change, and how it stands to all text there is.
+function budget_words({ surface, at, budget, sources, data }) {
+  const { least_tokens: least, most_tokens: most } = surface.runs ?? {};
+  const length = at === "goal" ? surface.goal.tokens : most;
+  const spread = at !== "goal" && least !== most ? "up to " : "";
+  const whose = at === "goal" ? "the final run of the goal" : data.runs;
+  const words = ["The budget sets tokens and passes alone."];
+  if (length)
+    words.push(`Predictions stay those of ${spread}${tokens_words(length)} tokens, as ${whose}.`);
+  if (sources.every((tokens) => tokens === null))
+    words.push("How large the sources are is unknown here, so passes over them are too.");
+  const all = sources.includes(null) ? Infinity : sum(sources);
+  const said = data.max_epochs !== null && budget > data.max_epochs * all * ROUGHLY;
+  if (budget !== null && budget > MANY_PASSES * all && !said)
+    words.push(`It is ${Number((budget / all).toPrecision(2))} passes over all ${tokens_words(all)}`
+      + " tokens there are: lower it, or take more text.");
+  return words.join(" ");
+}
+
+// Why no mixture fits; empty: one does.
+function why_none(limits, { budget, sources, max_epochs }, weights, locks) {
+  const all = sources.includes(null) ? Infinity : sum(sources);
+  if (max_epochs !== null && budget > max_epochs * all * ROUGHLY)
+    return `${tokens_words(budget)} tokens are over ${max_epochs} passes, the study's limit, of all`
+      + ` ${tokens_words(all)} tokens there are: lower the budget`;
+  return conflict(limits, weights, locks);
+}
+
+// Which domains went back from the share that somebody set, in words; empty: none.
+function gone_back(names, by_hand, before, after) {
+  const gone = by_hand.filter((k) => Math.abs(after[k] - before[k]) > WORTH_A_WORD);
+  return gone.map((k) =>
+    ({ k, words: `${names[k]} went from ${percent_of(before[k])} to ${percent_of(after[k])}`,
+      side: after[k] > before[k] ? "most" : "least", share: before[k] }));
 }
 
 // How the shown law and the mixer that it stands for compare; empty where the law is its own.
@@ -219,8 +295,9 @@ function proposal_of(reading) {
 
 // What a file of this mixture should say beside its numbers.
 function notes_of(reading) {
-  const { surface, view, evaluated } = reading;
-  const notes = ["chosen by hand in the explorer of a page; no mixer proposed it"];
+  const { surface, view, evaluated, preset } = reading;
+  const by_hand = "chosen by hand in the explorer of a page; no mixer proposed it";
+  const notes = [preset === null ? by_hand : `taken in the explorer of a page: ${preset.title}`];
   if (evaluated.outside.length > 0)
     notes.push(`the runs do not cover this mixture: ${evaluated.outside.join("; ")}`);
   const chance = evaluated.targets.filter((target) => target.by_chance).map(({ name }) => name);
@@ -236,6 +313,6 @@ function notes_of(reading) {
 
 if (typeof module !== "undefined")
   module.exports = {
-    target_shares, goal_readout, goal_at, goal_difference, effects_of, decimals, signed, percent_of,
+    target_shares, goal_readout, goal_at, goal_difference, effects_of, decimals, percent_of,
     tokens_words, tokens_typed, passes_words, stands_for, exact, proposal_of, notes_of,
   };

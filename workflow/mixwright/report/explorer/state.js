@@ -1,5 +1,6 @@
 // The state of the explorer, and its history. A state is a plain object that nothing changes:
-// { weights, locks, mixer, sort, tokens, least, most, groups, importance }, as a link keeps it.
+// { weights, locks, mixer, sort, tokens, least, most, groups, importance }, as a link keeps it, and
+// by_hand: the domains whose shares somebody set since a mixture was taken.
 // null: as the page has it. `importance` maps targets to the weights that somebody typed.
 
 const MOST_UNDONE = 200;
@@ -22,7 +23,7 @@ function first_state(data) {
   return {
     weights: in_names(start.weights, names), locks: names.map(() => false),
     mixer: data.views[0].mixer, sort: "", tokens: data.tokens,
-    least: null, most: null, groups: null, importance: null,
+    least: null, most: null, groups: null, importance: null, by_hand: [],
   };
 }
 
@@ -33,20 +34,46 @@ function in_names(weights, names) {
   return shares.map((share) => share / total);
 }
 
+// What the page offers to predict by: each law once, with all mixers that it is shown for.
+function laws_offered(data) {
+  return data.surfaces.map((surface, s) => {
+    const views = data.views.filter((view) => view.surface === s);
+    const of = views.filter(({ represents }) => represents === null).map(({ mixer }) => mixer);
+    const stood_for = views.filter(({ represents }) => represents !== null);
+    const others = listed(stood_for.map(({ mixer }) => mixer));
+    let words = of.join(", ");
+    if (of.length === 0) words = `${others} (by the law of ${surface.law})`;
+    else if (stood_for.length > 0) words += ` (stands for ${others} too)`;
+    const [first] = views;
+    return { surface: s, mixer: first.mixer, words, place: data.views.indexOf(first) };
+  }).sort((a, b) => a.place - b.place);
+}
+
 // The view of the state's mixer, and its surface.
 function shown_view(data, state) {
   const view = data.views.find(({ mixer }) => mixer === state.mixer) ?? data.views[0];
   return { view, surface: data.surfaces[view.surface] };
 }
 
-// The limits of a state: the page's, or those that somebody typed.
+// The limits of a state: the page's, or those that somebody typed. What the study allows of passes
+// holds in any case: it follows the budget.
 function limits_in(data, surface, state) {
   const { source_tokens, max_epochs } = data;
   const limits = limits_of(surface, { tokens: state.tokens, source_tokens, max_epochs });
-  const { least, most, groups } = state;
-  const sums = limits.groups.map((group, g) =>
-    groups === null ? group : { ...group, least: groups[g][0], most: groups[g][1] });
-  return { ...limits, least: least ?? limits.least, most: most ?? limits.most, groups: sums };
+  const { least, most, groups } = typed_in(surface, state);
+  const sums = limits.groups.map((group, g) => ({ ...group, ...groups[g] }));
+  const free = { ...surface, goal: { ...surface.goal, bounds: null } };
+  const passes = limits_of(free, { tokens: state.tokens, source_tokens, max_epochs }).most;
+  return { ...limits, least, most: most.map((cap, i) => Math.min(cap, passes[i])), groups: sums };
+}
+
+// What a state says of limits, passes aside: a list a side, and the groups' ends.
+function typed_in(surface, { least, most, groups }) {
+  const limits = limits_of(surface);
+  const ends = groups?.map(([low, high]) => ({ least: low, most: high }));
+  return {
+    least: least ?? limits.least, most: most ?? limits.most, groups: ends ?? limits.groups,
+  };
 }
 
 // The weights of targets that the goal has in a state.

@@ -40,9 +40,6 @@ function show(node, shown) {
   if (node.hidden === shown) node.hidden = !shown;
 }
 
-// Whether a number in words is 0.
-const is_zero = (text) => Number(text.replace("−", "-")) === 0;
-
 const across = (share) => `${(100 * Math.min(1, Math.max(0, share))).toFixed(2)}%`;
 
 // A select's choices: value -> words.
@@ -79,19 +76,40 @@ function domain_row(name, k) {
   });
   lock.innerHTML = LOCK;
   const box = element("span", { class: "track" }, ...Object.values(track), range);
-  const number = element("span", { class: "number" }, field, element("span", {}, "%"));
+  const number = element("span", { class: "number" }, field);
+  const edges = edge_fields(name, k);
   const words = element("small", {});
   const title = element("span", { class: "name", title: name }, ...breakable(name));
   const named = { class: "domain", role: "group", "aria-label": name };
-  const row = element("div", named, title, box, number, lock, words);
-  return { row, range, field, lock, words, box, ...track };
+  const row = element("div", named, title, box, number, ...edges.cells, lock, words);
+  return { row, range, field, lock, words, box, edges: edges.fields, ...track };
+}
+
+// Fields of the least and the most of a row; an empty one is no limit.
+function edge_fields(name, row) {
+  const made = [["least", "min", 0], ["most", "max", 100]].map(([side, title, none]) => {
+    const field = element("input", {
+      type: "number", min: 0, max: 100, step: "any", "data-row": row, "data-side": side,
+      placeholder: none, "aria-label": `${title} of ${name}, percent`,
+    });
+    return field;
+  });
+  return { cells: made.map((field) => element("span", { class: "edge" }, field)), fields: made };
+}
+
+// Writes a row's least and most; no limit leaves the field empty.
+function write_edges([least, most], { least: floor, most: cap }) {
+  // as many digits as the field has room for
+  const percent = (share) => String(Number((100 * share).toPrecision(share < 0.01 ? 3 : 4)));
+  write_field(least, floor > 0 ? percent(floor) : "");
+  write_field(most, cap < 1 ? percent(cap) : "");
 }
 
 // A row a target: name, number with interval, both on the target's axis, and differences.
 function target_row(name, natural) {
   const cell = (kind, ...children) => element("span", { class: kind, role: "cell" }, ...children);
   const change = (head, ...children) =>
-    element("span", { class: "change", role: "cell", "data-head": `from ${head}` }, ...children);
+    element("span", { class: "change", role: "cell", "data-head": `than ${head}` }, ...children);
   const bar = {};
   for (const part of ["interval", "natural", "best", "here"])
     bar[part] = element("i", { class: part, "aria-hidden": "true" });
@@ -111,7 +129,7 @@ function target_row(name, natural) {
 
 // The heading of the targets' table.
 function target_heads(natural, unit) {
-  const words = ["target", unit ?? "predicted", "on its axis", `from ${natural}`, "from optimum"];
+  const words = ["target", unit ?? "predicted", "", `than ${natural}`, "than optimum"];
   const kinds = ["name", "value", "axis", "change", "change"];
   const heads = words.map((text, c) =>
     element("span", { class: kinds[c], role: "columnheader" }, text));
@@ -131,24 +149,20 @@ function write_field(field, value) {
   field.value = value;
 }
 
-function preset_button({ title }, k) {
-  return element("button", { type: "button", "data-do": "preset", "data-k": k }, title);
+// The line between the targets of the goal and the others.
+function apart_row() {
+  const words = element("span", { role: "cell" }, "Not in the goal: watched only");
+  return element("div", { class: "target apart", role: "row" }, words);
 }
 
-// The fields of every domain's and group's least and most, in percent; returns pairs of them.
-function limit_fields(box, names, groups) {
-  const of_groups = groups.map(({ members }) => members.map((member) => names[member]).join(" + "));
-  return [...names, ...of_groups].map((name, row) => {
-    const fields = ["least", "most"].map((side) => {
-      const words = `${side} of ${name}, percent`;
-      const attributes = { max: 100, "data-row": row, "data-side": side, "aria-label": words };
-      return number_field(side, attributes, "%");
-    });
-    const title = element("span", { class: "name" }, ...breakable(name));
-    const labels = fields.map(({ label }) => label);
-    box.append(element("div", { role: "group", "aria-label": name }, title, ...labels));
-    return fields.map(({ field }) => field);
-  });
+// What the choice of a mixture to start from says of each; limits are null where nothing fits.
+function preset_words(preset, presets, limits) {
+  const words = [preset.title];
+  const some = presets.some(({ measured }) => measured !== "");
+  if (some && preset.measured === "") words.push("not trained");
+  const breaks = limits !== null && feasible(preset.weights, limits).length > 0;
+  if (breaks) words.push("breaks the limits");
+  return words.join(", ");
 }
 
 // The fields of the targets' weights.
@@ -179,7 +193,7 @@ function paint_domains(rows, reading) {
 }
 
 // Draws what moves only with limits, locks and the surface: marks and what is out of reach.
-function paint_tracks(rows, { ranges, natural, best }, locks) {
+function paint_tracks(rows, { ranges, natural, best, limits }, locks) {
   rows.forEach((row, k) => {
     const [least, most] = ranges[k];
     style(row.low, "width", across(least));
@@ -191,6 +205,7 @@ function paint_tracks(rows, { ranges, natural, best }, locks) {
     if (best !== null) words.push(`optimum ${percent_of(best.weights[k])}`);
     words.push(`can be ${percent_of(least)} to ${percent_of(most)}`);
     mark(row.box, "title", words.join(", "));
+    write_edges(row.edges, { least: limits.least[k], most: limits.most[k] });
     mark(row.lock, "aria-pressed", String(locks[k]));
     mark(row.row, "class", locks[k] ? "domain locked" : "domain");
     if (row.range.disabled !== locks[k]) row.range.disabled = row.field.disabled = locks[k];
@@ -202,28 +217,28 @@ function paint_groups(rows, { limits, weights }) {
   limits.groups.forEach((group, g) => {
     const total = sum(group.members.map((member) => weights[member]));
     const over = total > group.most + 1e-6, under = total < group.least - 1e-6;
-    const ends = [];
-    if (group.least > 0) ends.push(`at least ${percent_of(group.least)}`);
-    if (group.most < 1) ends.push(`at most ${percent_of(group.most)}`);
-    let words = `${percent_of(total)} together`;
-    if (ends.length > 0) words += `, ${ends.join(", ")}`;
-    if (over || under) words += over ? ": too much" : ": too little";
-    write(rows[g].words, words);
+    write(rows[g].total, percent_of(total));
+    write(rows[g].words, over ? "together too much" : under ? "together too little" : "together");
     mark(rows[g].words, "class", over || under ? "warning" : "");
+    write_edges(rows[g].edges, group);
     style(rows[g].fill, "width", across(total));
     style(rows[g].low, "width", across(group.least));
     style(rows[g].high, "left", across(group.most));
   });
 }
 
-function group_row(group, names) {
+// A row a group, under those of the domains: its fields have the places after theirs.
+function group_row(group, g, names) {
   const parts = ["fill", "low", "high"].map((part) => element("i", { class: part }));
   const track = element("span", { class: "track", "aria-hidden": "true" }, ...parts);
   const members = group.members.map((member) => names[member]).join(" + ");
-  const words = element("small");
-  const named = element("span", { class: "name", title: members }, members);
+  const words = element("small"), total = element("span", { class: "number" });
+  const edges = edge_fields(members, names.length + g);
+  const title = element("span", { class: "name", title: members }, members);
   const [fill, low, high] = parts;
-  return { row: element("div", { class: "group" }, named, track, words), words, fill, low, high };
+  const named = { class: "domain group", role: "group", "aria-label": members };
+  const row = element("div", named, title, track, total, ...edges.cells, words);
+  return { row, words, total, fill, low, high, edges: edges.fields };
 }
 
 // The ends of a target's axis: all that it marks, and a margin.
@@ -285,62 +300,92 @@ function paint_change(row, side, target, other, number) {
     write(row[`${side}_words`], "");
     return;
   }
-  const difference = target.value - other.value, text = signed(difference, digits_of(number));
-  const same = is_zero(text);
+  const difference = target.value - other.value;
+  const text = decimals(Math.abs(difference), digits_of(number)), same = is_zero(text);
   const better = number.higher_is_better ? difference > 0 : difference < 0;
-  write(row[side], text);
+  write(row[side], same ? "" : text);
   write(row[`${side}_words`], same ? "same" : better ? "better" : "worse");
   mark(row[`${side}_words`], "class", same ? "" : better ? "better" : "worse");
 }
 
 // Draws the goal, and how far the mixture lies from natural and from the optimum.
 function paint_summary(reading) {
-  const { readout, natural_title: title } = reading;
-  write(by_id("natural-term"), `against ${title}`);
-  write(by_id("moved"), `${percent_of(reading.from_natural)} from ${title}`);
-  const moved_on = `${percent_of(reading.from_best ?? 0)} from the optimum`;
-  write(by_id("moved-words"), reading.from_best === null ? "" : moved_on);
+  const { readout, goal_words: goal, natural_title: title } = reading;
+  write(by_id("moved"), moved_words(reading));
+  write(by_id("trained"), trained_words(reading));
+  show(by_id("price"), reading.price !== null);
+  if (reading.price !== null)
+    write(by_id("price"), price_words(reading.price, reading.limited, readout));
   if (readout === null) {
     write(by_id("goal"), "no goal");
     write(by_id("unit"), "targets have several units: weigh them below");
-    const others = ["goal-words", "gain", "natural", "best", "agree", "best-words"];
-    for (const id of others) write(by_id(id), "");
+    for (const id of ["goal-words", "natural", "best", "agree"]) write(by_id(id), "");
     return;
   }
   write(by_id("goal"), decimals(reading.goal.value, readout.digits));
   write(by_id("unit"), readout.unit);
-  write(by_id("goal-words"), `predicted ${readout.title}${reading.goal_words}`);
+  write(by_id("goal-words"), `${readout.title}${goal}, predicted ${size_words(reading)}`);
+  const of_natural = is_first(reading) ? "" : agreed_words(reading.goal_from_natural, title);
+  write(by_id("agree"), of_natural);
   paint_gains(reading);
 }
 
-function paint_gains({ readout, natural_title, goal_from_natural: natural, goal_from_best: best }) {
-  const { digits } = readout;
-  const words = ({ difference, better }) => {
-    const text = signed(difference, digits);
-    return is_zero(text) ? "no difference" : `${text} ${better ? "better" : "worse"}`;
-  };
-  write(by_id("natural"), words(natural));
-  const size = decimals(Math.abs(natural.difference), digits);
-  const gain = is_zero(size) ? "as good as" : `${size} ${natural.better ? "better" : "worse"} than`;
-  write(by_id("gain"), `${gain} ${natural_title}`);
-  const agreed = `${natural.agree} of ${natural.refits} refits agree on the sign`;
-  write(by_id("agree"), natural.refits === 0 ? "no refits to ask" : agreed);
-  write(by_id("best"), best === null ? "unknown" : words(best));
-  const where = best === null ? "no mixture fits the limits" : "the best inside the limits";
-  write(by_id("best-words"), where);
+// Of models of which size a prediction is.
+function size_words({ at, surface, data }) {
+  if (at === "goal") return `for ${tokens_words(surface.goal.tokens)} tokens`;
+  return `for models like ${data.runs}`;
 }
 
-// Says whether the runs cover the mixture, and what breaks the limits.
-function paint_cover({ evaluated, broken }) {
-  const box = by_id("cover"), out = evaluated.outside;
-  let words = "The runs cover this mixture.";
+// Whether the mixture is the one that all are compared with.
+const is_first = ({ preset, presets }) => preset !== null && preset === presets[0];
+
+function agreed_words({ agree, refits, better }, title) {
+  if (refits === 0) return "No refits to ask.";
+  const side = better ? "better" : "worse";
+  const who = agree === refits ? `All ${refits}` : `${agree} of ${refits}`;
+  return `${who} refits say ${side} than ${title}.`;
+}
+
+function moved_words({ from_natural, from_best, natural_title: title }) {
+  const words = [`${percent_of(from_natural)} of the tokens differ from ${title}`];
+  if (from_best !== null && from_best > SAME_MIXTURE)
+    words.push(`${percent_of(from_best)} from the optimum`);
+  return `${words.join(", ")}.`;
+}
+
+// Whether runs like this, and final models of it, were trained.
+function trained_words({ evaluated, preset, presets }) {
+  if (preset !== null && preset.measured !== "")
+    return `Final models of this mixture were trained, and measured ${preset.measured}.`;
+  const finals = presets.some(({ measured }) => measured !== "");
+  const itself = finals ? " No final model of this mixture was: it is predicted." : "";
+  return evaluated.outside.length > 0 ? itself.trim() : `Runs like this were trained.${itself}`;
+}
+
+function paint_gains(reading) {
+  const { readout, natural_title, limited, goal_from_best: best } = reading;
+  const words = ({ difference, better }, other) => {
+    const size = decimals(Math.abs(difference), readout.digits);
+    if (is_zero(size)) return `as good as ${other}`;
+    return `${size} ${better ? "better" : "worse"} than ${other}`;
+  };
+  write(by_id("natural"), words(reading.goal_from_natural, natural_title));
+  const optimum_title = limited === "" ? "the optimum" : `the optimum inside your ${limited}`;
+  write(by_id("best"), best === null ? "" : words(best, optimum_title));
+}
+
+// Says where the runs do not cover the mixture, and what breaks the limits.
+function paint_cover({ evaluated, broken, none_fits, preset }) {
+  const out = evaluated.outside, words = [];
   if (out.length > 0)
-    words = `The runs do not cover this mixture: ${out.join("; ")}. What is predicted is a guess.`;
-  if (broken.length > 0) words += ` Outside the limits: ${broken.join("; ")}.`;
-  write(box, words);
-  mark(box, "class", out.length + broken.length > 0 ? "notice warn" : "notice");
-  write(by_id("inside"), out.length > 0 ? "outside the runs" : "inside the runs");
-  mark(by_id("inside"), "class", out.length > 0 ? "warning" : "calm");
+    words.push(`No runs like this were trained: ${out.join("; ")}. What is predicted is a guess.`);
+  const who = preset === null ? "This mixture" : `The mixture “${preset.title}”`;
+  if (broken.length > 0) words.push(`${who} breaks the limits: ${broken.join("; ")}.`);
+  if (none_fits !== "") words.push(`No mixture fits the limits: ${none_fits}.`);
+  write(by_id("cover"), words.join(" "));
+  mark(by_id("cover").parentNode, "class", words.length > 0 ? "notice warn" : "notice");
+  show(by_id("cover").nextElementSibling, broken.length > 0);
+  write(by_id("inside"), out.length > 0 ? "a guess: no runs like this" : "");
 }
 
 if (typeof module !== "undefined") module.exports = { axis_of, across };

@@ -1,5 +1,8 @@
 // What is worked out from the state: once a step, and at every move of a slider.
 
+// mixtures that differ by less are the same
+const SAME_MIXTURE = 1e-6;
+
 const state_of = (app) => app.history.present;
 
 // What follows from the state but not from the weights: worked out at every step.
@@ -13,9 +16,16 @@ function settle(app) {
   app.goal_words = goal_words(surface, shares);
   app.sources = as_list(data.source_tokens, names);
   app.ranges = ranges_of(state.weights, state.locks, limits);
+  app.presets = data.presets.map((preset) =>
+    ({ ...preset, weights: in_names(preset.weights, names) }));
   app.natural = point_at(app, in_names(data.presets[0].weights, names));
-  const best = shares === null ? null : best_in(app);
+  app.first_limits = limits_in(data, surface, { ...state, least: null, most: null, groups: null });
+  app.limited = limited_by(app, state);
+  const best = shares === null ? null : best_in(app, limits, state);
   app.best = best === null ? null : point_at(app, best);
+  app.price = price_in(app);
+  const facts = { budget: state.tokens, sources: app.sources, max_epochs: data.max_epochs };
+  app.none_fits = why_none(limits, facts, state.weights, state.locks);
   app.axes = axes_in(app);
 }
 
@@ -37,28 +47,49 @@ function goal_words(surface, shares) {
   return counted.length === 1 ? ` of ${counted[0].name}` : ` of ${counted.length} targets`;
 }
 
-// The best weights by the law inside the limits, locks aside: the surface's own where nothing was
-// changed, else solved for once; null: there are none.
-function best_in({ data, surface, limits, weights_of_goal, at, solved_for }) {
-  const { goal } = surface;
-  const key = JSON.stringify([data.surfaces.indexOf(surface), limits, weights_of_goal]);
+// What of this the user set: `limits`, `locks`, `limits and locks`; empty: nothing.
+function limited_by({ limits, first_limits }, { locks }) {
+  const typed = JSON.stringify(limits) !== JSON.stringify(first_limits);
+  return [typed ? "limits" : "", locks.some(Boolean) ? "locks" : ""].filter(Boolean).join(" and ");
+}
+
+// The best weights by the law inside limits and locks: the surface's own where nothing was changed,
+// else solved for once; null: there are none.
+function best_in({ data, surface, weights_of_goal, at, solved_for }, limits, { weights, locks }) {
+  const { goal } = surface, locked = weights.map((weight, i) => (locks[i] ? weight : null));
+  const key = JSON.stringify([data.surfaces.indexOf(surface), limits, locked, weights_of_goal]);
   if (!solved_for.has(key)) {
     const same_limits = JSON.stringify(limits) === JSON.stringify(limits_of(surface));
-    const known = goal.best !== null && same_limits && weights_of_goal === goal.weights;
+    const unchanged = same_limits && !locks.some(Boolean) && weights_of_goal === goal.weights;
     const importance = importance_of(surface, weights_of_goal);
-    const best = known ? goal.best : optimum(surface, { importance, limits, at });
+    const known = goal.best !== null && unchanged;
+    const best = known ? goal.best : optimum(surface, { importance, locks, weights, limits, at });
     solved_for.set(key, best.weights);
   }
   return solved_for.get(key);
 }
 
+// What the user's limits and locks cost; null: there are none, or no optimum to compare.
+function price_in(app) {
+  const { surface, shares, readout, best, at, limited } = app;
+  if (limited === "" || best === null) return null;
+  const weights = best_in(app, app.first_limits, { ...state_of(app), locks: [] });
+  if (weights === null) return null;
+  const second = {
+    here: second_goal(surface, shares, readout, best.weights, at),
+    there: second_goal(surface, shares, readout, weights, at),
+  };
+  const free = goal_at(surface, shares, readout, weights, at);
+  return cost_between(surface, readout, best.goal, free, second);
+}
+
 // A target's axis shows natural, the optimum and every preset with their intervals.
 function axes_in(app) {
-  const { surface, data, natural, best, at } = app, names = surface.domains;
+  const { surface, natural, best, at } = app, names = surface.domains;
   const points = [natural.evaluated];
   if (best !== null) points.push(best.evaluated);
-  for (const { weights } of data.presets)
-    points.push(evaluate(surface, as_mixture(in_names(weights, names), names), at));
+  for (const { weights } of app.presets)
+    points.push(evaluate(surface, as_mixture(weights, names), at));
   return surface.targets.map((_, t) => {
     const of_target = points.map(({ targets }) => targets[t]);
     return axis_of(of_target.flatMap(({ value, low, high }) => [value, low, high]));
@@ -80,7 +111,8 @@ function reading_of(app) {
     natural_title: data.presets[0].title,
     goal_from_natural: against(natural), goal_from_best: against(best),
     from_natural: apart(natural), from_best: apart(best),
-    broken: feasible(weights, app.limits),
+    broken: app.none_fits === "" ? feasible(weights, app.limits) : [],
+    preset: app.presets.find((preset) => distance(weights, preset.weights) < SAME_MIXTURE) ?? null,
   };
   return { ...reading, notes: notes_of(reading) };
 }
