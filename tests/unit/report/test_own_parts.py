@@ -10,6 +10,7 @@ import run_tables
 from mixwright import face
 from mixwright.learners import LOSS, PERCENT
 from mixwright.proposals.options import read_options
+from mixwright.report.bars import weight_bars
 from mixwright.report.drawings import Drawn
 from mixwright.report.own.answering import about, caveats_of, seeds_needed
 from mixwright.report.own.cells import number, percent, side, size
@@ -182,3 +183,12 @@ def test_numbers_are_shown_as_a_reader_takes_them():
         "0",
     ]
     assert number(71.59, percents) == "71.6" and number(-0.5) == "−0.500"
+
+
+def test_many_small_weights_share_a_bar():
+    weights = {"web": 0.9, "code": 0.088, **{f"small{place}": 0.003 for place in range(4)}}
+    natural = {name: 1 / len(weights) for name in weights}
+    html = weight_bars(weights, natural, {}, "training tokens")
+    assert "4 others together" in html and "1.2 %, natural 66.7" in html and "small1" not in html
+    few = weight_bars({"web": 0.998, "code": 0.002}, {}, {}, "training tokens")
+    assert "others" not in few and "code" in few
