@@ -9,7 +9,16 @@ from mixwright.report.answer import command
 from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, note, quantity, table, text
 from mixwright.report.own.answering import MEAN, NATURAL, rank_words
-from mixwright.report.own.cells import UNKNOWN, largest, number, percent, side, size, worded
+from mixwright.report.own.cells import (
+    UNKNOWN,
+    decimals_of,
+    largest,
+    number,
+    percent,
+    side,
+    size,
+    worded,
+)
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.option_words import folded
 from mixwright.report.own.target_rows import TargetRow
@@ -76,9 +85,9 @@ def targets(result: OwnResult, rows: Sequence[TargetRow]) -> str:
         cells = [escape(row.name), f"{percent(row.weight)} %" if row.weight else "not in it"]
         if len(units) > 1:
             cells.append(escape(_unit(row)))
-        cells += [_predicted(row), number(row.natural), _difference(row)]
+        cells += [_predicted(row), number(row.natural, row.metric), _difference(row)]
         if result.best is not None:
-            cells.append(number(row.best))
+            cells.append(number(row.best, row.metric))
         cells.append(UNKNOWN if row.rank is None else text(rank_words(row.rank)))
         lines.append(cells)
     caption = "What is predicted of the proposal, target by target"
@@ -186,8 +195,9 @@ def _predicted(row: TargetRow) -> str:
     if row.predicted is None:
         return UNKNOWN
     if row.low is None or row.high is None:
-        return number(row.predicted)
-    return ranged({"value": row.predicted, "low": row.low, "high": row.high}, 3)
+        return number(row.predicted, row.metric)
+    interval = {"value": row.predicted, "low": row.low, "high": row.high}
+    return ranged(interval, decimals_of(row.metric))
 
 
 def _difference(row: TargetRow) -> str:
