@@ -76,7 +76,9 @@ class Refits:
     ) -> "Refits":
         """Refits a mixer `draws` times to the runs that it read."""
         rows = rows_read(proposal.mixer, observations)
-        held_out = held_out_residuals(full, observations, rows, goal.seed)
+        # what is fitted many times is read for the goal only
+        narrow = full.narrowed(goal)
+        held_out = held_out_residuals(narrow, observations, rows, goal.seed)
         mixtures = np.stack([proposal.weights, goal.natural])
         total = float(np.median(observations.tokens[rows]))
         amounts = full.amounts_at(goal, mixtures, total)
@@ -89,7 +91,7 @@ class Refits:
         losses = []
         weights = []
         for refit in refitted(
-            full,
+            narrow,
             observations,
             rows,
             held_out,
