@@ -68,6 +68,8 @@ class Refitting:
             self._odd = odd
             self._refits = []
         yield from self._refits[:draws]
+        if len(self._refits) >= draws:
+            return
         for refit in refitted(
             self.narrow,
             self.observations,

@@ -73,21 +73,22 @@ def targets(result: OwnResult, rows: Sequence[TargetRow]) -> str:
     """A row a target: predicted of the proposal and of natural, measured of the best run."""
     reference = NATURAL if result.natural_known else MEAN
     units = {_unit(row) for row in rows}
-    heads = ["target", "weight in the goal"]
-    if len(units) > 1:
-        heads.append("unit")
-    heads += ["predicted of the proposal", f"predicted of {reference}", "difference"]
+    # what matters most stands where a phone shows it
+    heads = ["target", "difference", "predicted of the proposal", f"predicted of {reference}"]
     if result.best is not None:
         heads.append("measured of the best run")
-    heads.append("held-out rank correlation")
+    if len(units) > 1:
+        heads.append("unit")
+    heads += ["weight in the goal", "held-out rank correlation"]
     lines = []
     for row in rows:
-        cells = [escape(row.name), f"{percent(row.weight)} %" if row.weight else "not in it"]
-        if len(units) > 1:
-            cells.append(escape(_unit(row)))
-        cells += [_predicted(row), number(row.natural, row.metric), _difference(row)]
+        cells = [escape(row.name), _difference(row), _predicted(row)]
+        cells.append(number(row.natural, row.metric))
         if result.best is not None:
             cells.append(number(row.best, row.metric))
+        if len(units) > 1:
+            cells.append(escape(_unit(row)))
+        cells.append(f"{percent(row.weight)} %" if row.weight else "not in it")
         cells.append(UNKNOWN if row.rank is None else text(rank_words(row.rank)))
         lines.append(cells)
     caption = "What is predicted of the proposal, target by target"
