@@ -27,6 +27,12 @@ def final_answers(study: Study) -> int:
     return min(reached, MOST_QUESTIONS) * QUESTION_TOKENS * _targets(study)
 
 
+def snapshot_tokens(study: Study) -> int:
+    """Returns the tokens that the copies of one final are scored on: of the targets alone."""
+    of_targets = study.evaluation["final_tokens"] * len(study.config["targets"])
+    return len(study.final.get("snapshots", ())) * int(of_targets + final_answers(study))
+
+
 def by_text(study: Study, tokens: int) -> int:
     """Returns tokens of all texts together as tokens of each text."""
     return ceil(tokens / text_count(study))

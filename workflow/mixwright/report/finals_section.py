@@ -9,6 +9,7 @@ from mixwright.learners import Learner
 from mixwright.report.cells import cell_of, interval_of
 from mixwright.report.frame import bullets, in_percent, note, part, quantity, table, text
 from mixwright.report.predictions import predicted_gains, predicted_losses, signed
+from mixwright.report.speed import sentence as speed_sentence
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.trust.intervals import Difference
 
@@ -37,6 +38,9 @@ def finals_table(summary: Summary) -> str:
         rows.append(_final(arm, (judged.name, second.name), reach))
     content = table(heads, rows, "The final models against those on the natural mixture")
     content += note(text(_reading(summary)))
+    reached = speed_sentence(summary.speeds, judged)
+    if reached:
+        content += f"<p>{text(reached)}</p>"
     return content + part("Mixer by mixer", bullets(_arm(arm) for arm in summary.arms))
 
 

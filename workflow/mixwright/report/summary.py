@@ -33,6 +33,7 @@ from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.next_steps import after_finals
 from mixwright.report.results import Records
+from mixwright.report.speed import Speed
 from mixwright.report.split_caveats import split_caveats
 from mixwright.report.totals import totals
 from mixwright.report.your_data import DataRow, data_rows, target_lines
@@ -107,6 +108,7 @@ class Summary:
     data: tuple[DataRow, ...] = ()
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
     tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
+    speeds: tuple[Speed, ...] = ()  # where copies of finals on the way are scored
     answers: tuple[FinalAnswers, ...] = ()  # a row a target of questions and a number
     proxies_answers: tuple[ProxyAnswers, ...] = ()
     # what the page says first, with the mixture to copy
