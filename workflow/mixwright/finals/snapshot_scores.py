@@ -28,8 +28,9 @@ def evaluate_snapshots(
 ) -> pd.DataFrame:
     """Scores the copies of each model of a FINALS table on every target, as SNAPSHOT_SCORES.
 
-    The same tokens of each target are scored as of the finals, and the same questions asked. A copy
-    that the store lacks is named and left out. A final that diverged has none.
+    The same tokens of each target are scored as of the finals. Questions are asked of targets alone
+    that choose by their answers. A copy that the store lacks is named and left out. A final that
+    diverged has none.
 
     Args:
         finals: rows of tables.FINALS.
@@ -44,7 +45,8 @@ def evaluate_snapshots(
     """
     texts = scored_texts(targets, shards, study, study.evaluation["final_tokens"])
     tasks = {name: texts[name] for name in texts if name in study.config["targets"]}
-    questions = Questions.of_texts(choices, tasks, study.evaluation.get("example_tokens"))
+    asked = {name: choices[name] for name in choices if name in study.chosen}
+    questions = Questions.of_texts(asked, tasks, study.evaluation.get("example_tokens"))
     mask = shards[0].mask_token if study.learner.masked else None
     copies = snapshot_steps(study.final, study.final_steps).values()
     rows: list[dict[str, Any]] = []
