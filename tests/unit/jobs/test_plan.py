@@ -23,7 +23,7 @@ from mixwright.jobs.plan.lines import plan_lines, short_time
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
 from mixwright.jobs.plan.space import space_of
-from mixwright.jobs.plan.work import FITS
+from mixwright.jobs.plan.work import FITS, works
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
 from mixwright.stages.plan import plan

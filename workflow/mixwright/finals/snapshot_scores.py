@@ -45,8 +45,8 @@ def evaluate_snapshots(
     """
     texts = scored_texts(targets, shards, study, study.evaluation["final_tokens"])
     tasks = {name: texts[name] for name in texts if name in study.config["targets"]}
-    asked = {name: choices[name] for name in choices if name in study.chosen}
-    questions = Questions.of_texts(asked, tasks, study.evaluation.get("example_tokens"))
+    judging = {name: choices[name] for name in choices if name in study.chosen}
+    questions = Questions.of_texts(judging, tasks, study.evaluation.get("example_tokens"))
     mask = shards[0].mask_token if study.learner.masked else None
     copies = snapshot_steps(study.final, study.final_steps).values()
     rows: list[dict[str, Any]] = []
