@@ -1,6 +1,7 @@
 """Copies of finals on the way: made by both trainers, scored as the finals are, or said to lack."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -69,17 +70,24 @@ def test_copies_are_scored_on_the_targets_as_the_final_is(trained, shards):
         (tokens, task) for tokens in (640, 1024) for task in ("held", "a")
     }
     copy = AutoModelForCausalLM.from_pretrained(folder_of(folder) / "snapshots/640").eval()
-    losses = model_losses(copy, HELD, plan.final["shape"]["context"])["held"]
+    held = HELD["held"].first(plan.evaluation["final_tokens"])
+    losses = model_losses(copy, {"held": held}, plan.final["shape"]["context"])["held"]
     rows = scores[(scores.tokens == 640) & (scores.task == "held") & (scores.metric == "loss")]
-    assert rows.value.item() == pytest.approx(losses.sum() / HELD["held"].scored_tokens.sum())
-    # the model itself in a copy's place gets the scores of the final
+    assert rows.value.item() == pytest.approx(losses.sum() / held.scored_tokens.sum())
+
+
+def test_a_final_in_the_place_of_a_copy_gets_the_scores_of_the_final(trained, shards, tmp_path):
+    folder, plan = trained
+    shutil.copytree(folder_of(folder) / "model", tmp_path / "model")
+    for name in ("640", "1024"):
+        shutil.copytree(folder_of(folder) / "model", tmp_path / "snapshots" / name)
+    finals = finals_of(folder).assign(folder=str(tmp_path / "model"))
+    scores = evaluate_snapshots(finals, HELD, shards, plan, log=silent)
     ends = evaluate_finals(finals, HELD, shards, plan, log=silent).scores
-    for task in ("held", "a"):
-        early, late, end = (
-            frame[(frame.task == task) & (frame.metric == "loss")].value.iloc[0]
-            for frame in (scores[scores.tokens == 640], scores[scores.tokens == 1024], ends)
-        )
-        assert early > late > end
+    columns = ["task", "metric", "value", "stderr", "n"]
+    expected = ends[ends.task.isin(["a", "held"])][columns].reset_index(drop=True)
+    for _, of_copy in scores.groupby("tokens"):
+        pd.testing.assert_frame_equal(of_copy[columns].reset_index(drop=True), expected)
 
 
 def test_equal_mixtures_share_copies_and_a_goal_of_its_own_is_scored_alone(trained, shards):

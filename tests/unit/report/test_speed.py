@@ -59,7 +59,7 @@ def test_the_interval_is_of_all_tokens_whose_difference_is_not_beyond_chance():
         below = -0.5 + sign * halves[1]
         expected.append(2 / 2 ** (above / (above - below)))
     assert [speed.low, speed.high] == pytest.approx(expected)
-    assert speed.low < speed.times == pytest.approx(2**0.5) < speed.high
+    assert speed.times == pytest.approx(2**0.5) and speed.low < speed.times < speed.high
     assert speed.words == f"× 1.41 [{speed.low:.2f}, {speed.high:.2f}]"
 
 
