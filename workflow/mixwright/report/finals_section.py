@@ -11,6 +11,7 @@ from mixwright.report.by_target import Tally
 from mixwright.report.cells import cell_of, interval_of
 from mixwright.report.frame import bullets, folded, in_percent, note, part, quantity, table, text
 from mixwright.report.predictions import predicted_gains, predicted_losses, sign_words, signed
+from mixwright.report.speed import sentence as speed_sentence
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.trust.intervals import REFERENCE, Difference
 
@@ -39,6 +40,9 @@ def finals_table(summary: Summary) -> str:
         rows.append(_final(arm, (judged.name, second.name), reach))
     content = table(heads, rows, "The final models against those on the natural mixture")
     content += note(text(_reading(summary)))
+    reached = speed_sentence(summary.speeds, judged)
+    if reached:
+        content += f"<p>{text(reached)}</p>"
     sentences = bullets(_arm(arm) for arm in summary.arms)
     return content + part("Mixer by mixer", sentences + _notes(summary))
 

@@ -102,6 +102,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "metrics": [asdict(learner.judged), asdict(learner.second)],
         "by_target": cells,
         "tasks": [_task_json(row) for row in summary.tasks],
+        "speed_ups": [asdict(speed) for speed in summary.speeds],
         "method": summary.method,
         "arms": [_arm_json(arm) for arm in summary.arms],
         "backtest": dict(summary.backtest) or None,

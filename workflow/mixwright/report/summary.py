@@ -42,6 +42,7 @@ from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.results import Records
 from mixwright.report.run_names import with_mixtures
 from mixwright.report.size_caveats import size_caveats
+from mixwright.report.speed import Speed
 from mixwright.report.text_caveats import text_caveats
 from mixwright.report.totals import totals
 from mixwright.report.your_data import DataRow, data_rows, target_lines
@@ -116,6 +117,7 @@ class Summary:
     data: tuple[DataRow, ...] = ()
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
     tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
+    speeds: tuple[Speed, ...] = ()  # where copies of finals on the way are scored
     answers: tuple[FinalAnswers, ...] = ()  # a row a target of questions and a number
     proxies_answers: tuple[ProxyAnswers, ...] = ()
     # what the page says first, with the mixture to copy

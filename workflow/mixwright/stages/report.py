@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
@@ -21,10 +23,12 @@ from mixwright.report.explorer.building import (
 )
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.exported import read_exports
+from mixwright.report.judging import learner_of
 from mixwright.report.origin import commands, configuration
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
 from mixwright.report.results import NO_TABLE, Records, load
+from mixwright.report.speed import Speed, goal_on_the_way, speeds
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
@@ -51,6 +55,7 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     # drawn, and no part of the comparison
     results.pop("curves", None)
     surfaces = _surfaces(plan, folder)
+    copies = results.pop("snapshot_scores", NO_TABLE)
     summary = compare_finals(
         plan,
         **results,
@@ -72,6 +77,8 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
         settings=configuration(plan),
         commands=commands(plan, "summarise", files),
     )
+    if not copies.empty:
+        summary = replace(summary, speeds=_speeds(plan, copies, results))
     if not answers.empty:
         summary = _with_tasks(summary, by_task(task_scores, answers))
     drawn = layout.figure_files(plan, folder)
@@ -120,6 +127,13 @@ def _with_tasks(summary: Summary, tasks: Sequence[TaskRow]) -> Summary:
         named = summary.arms[0].mixer
     detail = (*summary.detail, *sentences_of(tasks, named))
     return replace(summary, tasks=tuple(tasks), detail=detail)
+
+
+def _speeds(plan: Study, copies: pd.DataFrame, results: Mapping[str, Any]) -> tuple[Speed, ...]:
+    """How soon each mixture reaches natural's final value, by copies of the finals on the way."""
+    targets, learner = plan.target_weights, learner_of(plan)
+    scores, finals = results["scores"], results["finals"]
+    return tuple(speeds(*goal_on_the_way(copies, scores, finals, targets, learner)))
 
 
 def _without_finals(rows: Sequence[Spent]) -> tuple[Spent, ...]:
