@@ -6,6 +6,8 @@ from math import ceil
 
 from mixwright.report.frame import note
 
+# Weights below this share one bar, where there are so many of them.
+SMALL, FEWEST = 0.005, 3
 Ends = Mapping[str, Sequence[float]]
 
 
@@ -23,12 +25,23 @@ def weight_bars(
     ends = [*weights.values(), *natural.values()]
     for _, high in intervals.values():
         ends.append(high)
-    full = end_of(max(ends))
+    order = sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))
+    small = [name for name, weight in order if weight < SMALL]
+    if len(small) < FEWEST:
+        small = []
+    together = sum(weights[name] for name in small)
+    of_natural = sum(natural.get(name, 0.0) for name in small)
+    full = end_of(max(*ends, together, of_natural))
     bars = []
-    for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
+    for name, weight in order[: len(order) - len(small)]:
         bars.append(_bar(name, weight, intervals.get(name), natural.get(name), full))
+    if small:
+        label = f"{len(small)} others together"
+        bars.append(_bar(label, together, None, of_natural if natural else None, full))
     bars.append(f'<div class="ends" aria-hidden="true"><i>0</i><i>{100 * full:.0f} %</i></div>')
     legend = f"In percent of the {whole}."
+    if small:
+        legend += f" Others have less than {100 * SMALL:g} % each; the lines to copy have them all."
     if natural:
         legend += " Tick: the natural mixture."
     if intervals:

@@ -62,16 +62,16 @@ def targets(summary: Measured) -> str:
         rows.append(
             [
                 escape(name),
-                _weight(summary.targets.get(name, 0.0)),
+                side(gain, metric),
                 value,
                 f"{natural:.3f}",
-                side(gain, metric),
+                _weight(summary.targets.get(name, 0.0)),
             ]
         )
     if not rows:
         return ""
-    heads = ["target", "weight in the goal", "predicted of the proposal"]
-    heads += ["predicted of natural", "difference"]
+    heads = ["target", "difference", "predicted of the proposal", "predicted of natural"]
+    heads.append("weight in the goal")
     caption = f"What {escape(summary.chosen)} predicts of its mixture, target by target"
     words = (
         f"{_units(summary)}; brackets hold 95% intervals. The difference is how much better or"

@@ -27,7 +27,7 @@ NAMED = 4
 # Weights that differ by less are those of one mixture.
 ALIKE = 1e-4
 # How notes begin that stand elsewhere on the page: in the answer, and with the mechanism.
-ELSEWHERE = ("natural stands for the mean of", TEACHES)
+ELSEWHERE = ("natural stands for the mean of", "the study's own bounds", TEACHES)
 # A rank correlation from which two digits say too little.
 NEAR_ONE = 0.95
 
@@ -57,12 +57,19 @@ def rank_words(rank: Interval) -> str:
 
 
 def verdict_of(result: OwnResult) -> str:
-    """Returns what the intervals say of the gain, in a word or two; empty: there are none."""
-    for beginning, verdict in VERDICTS.items():
+    """Returns what the intervals say of the gain, in a word or two; empty: there are none.
+
+    A mixture that differs from natural in no digit that counts is identical to it.
+    """
+    evidence = result.proposal.intervals.get("evidence") or {}
+    if evidence.get("reasons"):
+        return "cannot tell"
+    verdict = ""
+    for beginning, word in VERDICTS.items():
         if result.proposal.verdict.startswith(beginning):
-            alike = np.abs(result.weights - result.goal.natural).max() < ALIKE
-            return "identical" if alike and verdict != "cannot tell" else verdict
-    return ""
+            verdict = word
+    alike = np.abs(result.weights - result.goal.natural).max() < ALIKE
+    return "identical" if alike else verdict
 
 
 def answer_of(result: OwnResult, rows: Sequence[TargetRow], file: str = "") -> Answer:
@@ -121,13 +128,15 @@ def predicted_gain(result: OwnResult) -> float | None:
 def caveats_of(result: OwnResult) -> tuple[Caveat, ...]:
     """Returns what to keep in mind, the serious points first."""
     caveats = [Caveat(_sentence(reason), serious=True) for reason in _reasons(result)]
+    if "bounds" in result.lacking:
+        caveats.append(Caveat(result.lacking["bounds"], serious=True))
     verdict = result.proposal.verdict
     for note in result.proposal.notes:
         if note in (verdict, f"predicted {verdict}") or note.startswith(f"predicted {CANNOT}"):
             continue
         if note.startswith(ELSEWHERE):
             continue
-        caveats.append(Caveat(_sentence(about(_of_run(note, result), result))))
+        caveats.append(Caveat(_of_source(about(_of_run(note, result), result), result)))
     for part in ("validation", "surface"):
         if part in result.lacking:
             caveats.append(Caveat(_sentence(result.lacking[part])))
@@ -165,6 +174,8 @@ def _headline(result: OwnResult) -> str:
     inside = " inside your bounds" if result.record["active_bounds"] else ""
     if verdict == "cannot tell":
         return "These runs cannot tell which mixture is best."
+    if verdict == "identical" and not mixers.entry(result.source.mixer).predicts:
+        return f"This is {reference}: {result.source.mixer} says nothing of other mixtures."
     if verdict == "identical" and result.natural_known:
         return f"Keep your data as it is: no mixture{inside} is predicted better than natural."
     if verdict == "identical":
@@ -299,6 +310,13 @@ def _of_run(note: str, result: OwnResult) -> str:
     if result.runs is not None and note.partition(" lies ")[0] in result.runs.runs:
         return f"run {note}"
     return note
+
+
+def _of_source(note: str, result: OwnResult) -> str:
+    """A note as a sentence; one that begins with a name leaves the name as it is."""
+    names = (*result.source.targets, *result.source.domains)
+    sentence = _sentence(note)
+    return note[:1] + sentence[1:] if note.startswith(names) else sentence
 
 
 def _reasons(result: OwnResult) -> list[str]:

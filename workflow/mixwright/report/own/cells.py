@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from mixwright.learners import PERCENT, Metric
+from mixwright.learners import LOSS, PERCENT, Metric
 from mixwright.report.frame import text
 from mixwright.report.mixture_words import amount
 
@@ -21,34 +21,36 @@ def worded(sentences: str) -> str:
     return OPTION.sub(r'<code style="white-space:nowrap">\1</code>', text(sentences))
 
 
+def decimals_of(metric: Metric) -> int:
+    """Returns how many decimals a number is shown with."""
+    return 1 if metric.whole == PERCENT.whole else 3
+
+
 def level(value: float, metric: Metric) -> str:
     """Returns a number with its unit: `5.082 nats/token`."""
-    decimals = 1 if metric.whole == PERCENT.whole else 3
-    return f"{value:.{decimals}f} {metric.unit}".rstrip()
+    return f"{value:.{decimals_of(metric)}f} {metric.unit}".rstrip()
 
 
 def size(gain: float, metric: Metric) -> str:
-    """Returns how large a difference is, with its unit: `0.327 nats/token`."""
-    return f"{amount(gain, metric)} {metric.unit or metric.title}"
+    """Returns how large a difference is, with its unit: `0.327 nats/token`; percents in points."""
+    unit = metric.unit or metric.title
+    return f"{amount(gain, metric)} {'points' if unit == PERCENT.unit else unit}"
 
 
 def side(gain: float, metric: Metric) -> str:
     """Returns a gain as the explorer writes it, as HTML: `0.327 better`; `same` if that is 0."""
-    decimals = 1 if metric.whole == PERCENT.whole else 3
+    decimals = decimals_of(metric)
     if abs(gain) < 0.5 * 10**-decimals:
         return SAME
     kind = "better" if gain > 0 else "worse"
     return f'<span class="{kind}">{abs(gain):.{decimals}f} {kind}</span>'
 
 
-def signed(value: float, words: str) -> str:
-    """Returns a signed number in the colour of better or worse, as HTML."""
-    kind = "better" if value >= 0 else "worse"
-    return f'<span class="{kind}">{words.replace("-", "−")}</span>'
-
-
-def number(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.3f}".replace("-", "−")
+def number(value: float | None, metric: Metric = LOSS) -> str:
+    """Returns a number without its unit; a dash where it is unknown."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:.{decimals_of(metric)}f}".replace("-", "−")
 
 
 def percent(share: float) -> str:

@@ -21,6 +21,7 @@ from mixwright.progress import say
 from mixwright.proposals.fits import Fit, FittedRuns
 from mixwright.proposals.mean_accuracy import for_mean_accuracy, for_mean_of
 from mixwright.proposals.options import Options
+from mixwright.report.own.option_words import bound_words
 from mixwright.report.own.prices import Price, prices
 from mixwright.report.own.trade_offs import TradeOffs, trade_offs
 from mixwright.trust.bootstrap import DRAWS, LEAST_DRAWS
@@ -155,8 +156,16 @@ def _of_surface(surface: Surface, options: Options) -> OwnResult:
         best[target] = trust.best
     goal = for_mean_of(best, surface.source.metrics, options.goal(surface.source))
     result = _start(surface, options, goal, proposal)
-    reason = "A surface holds no runs; make the page from the fit to see this."
+    reason = "A surface holds no runs: only a page of the fit itself shows how it was tested."
     lacking = dict.fromkeys(("runs", "validation", "curve"), reason)
+    theirs = ""
+    if surface.wish.bounds is not None:
+        theirs = bound_words(surface.wish.bounds, surface.domains)
+    if theirs and theirs != bound_words(goal.bounds, surface.domains):
+        lacking["bounds"] = (
+            "The bounds that came with the surface are not applied here. To apply them, type"
+            f" {theirs}"
+        )
     result = replace(result, surface=_with_wish(surface, result), lacking=lacking, draws=0)
     return _weighed(result, surface.mixer, Steps(surface.name))
 

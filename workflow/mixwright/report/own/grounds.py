@@ -1,16 +1,17 @@
 """Sections of a page of own tables that say why: trade-offs, evidence and mechanism, as HTML."""
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from mixwright.errors import counted
-from mixwright.learners import LOSS
+from mixwright.learners import LOSS, Metric
 from mixwright.mixers.laws.mixer import TEACHES
 from mixwright.mixture import Array
 from mixwright.report.frame import bullets, note, part, table, text
 from mixwright.report.own.answering import rank_of, rank_words, reference_of
-from mixwright.report.own.cells import largest, number, side, signed, size, worded
+from mixwright.report.own.cells import largest, number, side, size, worded
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.trade_offs import TradeOffs
 from mixwright.report.predictions import ranged
@@ -54,15 +55,16 @@ def trade_offs(result: OwnResult) -> str:
         words += f" {counted(left, 'more target')}: not shown."
     content = table(heads, lines, caption) + note(worded(words + _stand_in(result)))
     between = "mixwright pareto lists the mixtures between any two targets, or groups of them."
-    return content + _each_on_each(costs) + note(between)
+    metrics = [result.source.metrics.get(name, LOSS) for name in costs.targets]
+    return content + _each_on_each(costs, metrics) + note(between)
 
 
-def _each_on_each(costs: TradeOffs) -> str:
+def _each_on_each(costs: TradeOffs, metrics: Sequence[Metric]) -> str:
     """What each of these mixtures reaches on each target, behind a line that opens it."""
     lines = []
     for name, row in zip(costs.targets, costs.measured, strict=True):
-        lines.append([escape(name), *map(number, row.tolist())])
-    lines.append(["the proposal", *map(number, costs.proposed.tolist())])
+        lines.append([escape(name), *map(number, row.tolist(), metrics)])
+    lines.append(["the proposal", *map(number, costs.proposed.tolist(), metrics)])
     heads = ["best mixture for", *map(escape, costs.targets)]
     caption = "What each of these mixtures is predicted to reach on each target, in its own unit"
     title = "Every mixture on every target"
@@ -120,7 +122,7 @@ def mechanism(result: OwnResult, as_table: bool = True) -> str:
     caption = f"What 1 % more of a domain does to each target, from {reference_of(result)}"
     words = (
         "The domain gets 1 % of the training more, all others less in proportion. In thousandths"
-        " of the target's unit: + is better, − is worse."
+        " of the target's unit."
     )
     return content + table(heads, lines, caption) + note(worded(words + _stand_in(result)))
 
@@ -241,8 +243,9 @@ def _stand_in(result: OwnResult) -> str:
 
 
 def _coloured(gain: float, largest: float) -> str:
-    """A change in thousandths, in colour where it is no small one."""
-    words = f"{1000 * gain:+.2f}"
+    """A gain in thousandths, in colour where it is no small one."""
+    kind = "better" if gain > 0 else "worse"
+    words = f"{abs(1000 * gain):.2f} {kind}"
     if abs(gain) < FAINT * largest:
-        return words.replace("-", "−")
-    return signed(gain, words)
+        return words
+    return f'<span class="{kind}">{words}</span>'

@@ -9,7 +9,16 @@ from mixwright.report.answer import command
 from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, note, quantity, table, text
 from mixwright.report.own.answering import MEAN, NATURAL, rank_words
-from mixwright.report.own.cells import UNKNOWN, largest, number, percent, side, size, worded
+from mixwright.report.own.cells import (
+    UNKNOWN,
+    decimals_of,
+    largest,
+    number,
+    percent,
+    side,
+    size,
+    worded,
+)
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.option_words import folded
 from mixwright.report.own.target_rows import TargetRow
@@ -64,21 +73,22 @@ def targets(result: OwnResult, rows: Sequence[TargetRow]) -> str:
     """A row a target: predicted of the proposal and of natural, measured of the best run."""
     reference = NATURAL if result.natural_known else MEAN
     units = {_unit(row) for row in rows}
-    heads = ["target", "weight in the goal"]
-    if len(units) > 1:
-        heads.append("unit")
-    heads += ["predicted of the proposal", f"predicted of {reference}", "difference"]
+    # what matters most stands where a phone shows it
+    heads = ["target", "difference", "predicted of the proposal", f"predicted of {reference}"]
     if result.best is not None:
         heads.append("measured of the best run")
-    heads.append("held-out rank correlation")
+    if len(units) > 1:
+        heads.append("unit")
+    heads += ["weight in the goal", "held-out rank correlation"]
     lines = []
     for row in rows:
-        cells = [escape(row.name), f"{percent(row.weight)} %" if row.weight else "not in it"]
+        cells = [escape(row.name), _difference(row), _predicted(row)]
+        cells.append(number(row.natural, row.metric))
+        if result.best is not None:
+            cells.append(number(row.best, row.metric))
         if len(units) > 1:
             cells.append(escape(_unit(row)))
-        cells += [_predicted(row), number(row.natural), _difference(row)]
-        if result.best is not None:
-            cells.append(number(row.best))
+        cells.append(f"{percent(row.weight)} %" if row.weight else "not in it")
         cells.append(UNKNOWN if row.rank is None else text(rank_words(row.rank)))
         lines.append(cells)
     caption = "What is predicted of the proposal, target by target"
@@ -186,8 +196,9 @@ def _predicted(row: TargetRow) -> str:
     if row.predicted is None:
         return UNKNOWN
     if row.low is None or row.high is None:
-        return number(row.predicted)
-    return ranged({"value": row.predicted, "low": row.low, "high": row.high}, 3)
+        return number(row.predicted, row.metric)
+    interval = {"value": row.predicted, "low": row.low, "high": row.high}
+    return ranged(interval, decimals_of(row.metric))
 
 
 def _difference(row: TargetRow) -> str:

@@ -1,6 +1,7 @@
 """What to do next with own tables, in sentences."""
 
 from mixwright.report.own.answering import about, reference_of, verdict_of
+from mixwright.report.own.cells import size
 from mixwright.report.own.gathering import OwnResult
 from mixwright.trust.intervals import fisher_interval
 from mixwright.trust.learning_curve import WORTH, LearningCurve
@@ -46,9 +47,9 @@ def _runs_to_tell(result: OwnResult) -> str:
     needed = runs_to_tell(gain["value"], gain["low"], gain["high"], runs)
     if needed is None:
         return ""
-    unit = f" {result.readout.metric.unit}".rstrip()
+    gained = size(gain["value"], result.readout.metric)
     return (
-        f"If the gain is what is predicted, {gain['value']:.3f}{unit}, about {needed:,} runs would"
+        f"If the gain is what is predicted, {gained}, about {needed:,} runs would"
         f" tell it from zero ({runs:,} are there). This takes the interval to narrow with the root"
         " of the number of runs."
     )
@@ -63,7 +64,7 @@ def _more_runs(curve: LearningCurve) -> str:
     if fisher_interval(float(curve.spearman[-1]), curve.runs).low <= 0:
         return (
             "More runs like these may not help: the order that they teach is no better than chance"
-            f" (rank correlation {now:.2f}). Longer runs have less noise."
+            f" (rank correlation {max(now, 0.0):.2f}). Longer runs have less noise."
         )
     if step["value"] < WORTH:
         return (
