@@ -98,7 +98,7 @@ def test_sentences_hold_both_comparisons():
         " better than uniform by"
     )
     assert summary.arm("unimax").sentence.endswith("the same mixture as uniform")
-    assert "reference" in summary.arm("natural").sentence
+    assert "what all others are compared with" in summary.arm("natural").sentence
 
 
 def test_mixers_are_charged_for_the_runs_they_read():

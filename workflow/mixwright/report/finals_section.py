@@ -44,7 +44,7 @@ def finals_table(summary: Summary) -> str:
     if reached:
         content += f"<p>{text(reached)}</p>"
     sentences = bullets(_arm(arm) for arm in summary.arms)
-    return content + part("Mixer by mixer", sentences + _notes(summary))
+    return content + folded("Mixer by mixer, also against uniform", sentences) + _notes(summary)
 
 
 def targets_table(summary: Summary) -> str:
@@ -153,7 +153,7 @@ def _final(arm: ArmSummary, metrics: tuple[str, str], reach: tuple[float, float]
     gap = arm.natural
     difference, verdict = signed(gap.value), gap.verdict
     if gap.arm == gap.reference:
-        difference, verdict = "–", "reference"
+        difference, verdict = "–", "compared with"
     drawing = "" if gap.identical else _drawing(gap, reach)
     rank = "–"
     if arm.rank_correlation is not None:

@@ -85,7 +85,7 @@ class ArmSummary:
         if self.natural.arm == self.natural.reference:
             metric = self.natural.metric
             value = self.scores[metric.name]
-            return f"{self.mixer}: the reference for all comparisons, {value:.3f} {metric.unit}"
+            return f"{self.mixer}: what all others are compared with, {value:.3f} {metric.unit}"
         sentence = f"{self.mixer}: {self.natural.sentence}"
         if self.uniform is None or self.mixer == self.uniform.reference:
             return sentence
