@@ -40,6 +40,7 @@ rule weigh_domains:
     log:
         "logs/{study}/weigh_domains.log",
     localrule: True
+    priority: 2
     conda:
         "../../envs/analysis.yaml"
     params:

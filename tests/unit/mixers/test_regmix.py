@@ -53,7 +53,7 @@ def test_trees_grow_as_lightgbm_s_own_training_grows_them():
         lightgbm.Dataset(observations.weights, standard, params=parameters),
         num_boost_round=30,
     )
-    assert booster.model_to_string() == mixer.fit(observations).models[0]
+    assert booster.model_to_string() == mixer.fit(observations).models[0].text
 
 
 def test_a_refit_has_fewer_trees_at_a_higher_rate():

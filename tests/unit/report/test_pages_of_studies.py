@@ -65,14 +65,12 @@ def test_a_winner_is_named_with_what_it_is_worth():
     goal, outside = summary.answer.costs
     assert goal == "Not one of the 3 targets of the goal gets worse, as far as 2 seeds can tell."
     # the finals of the made-up study do better everywhere
-    assert outside.startswith("Not in the goal: none of the 7 texts that are only watched")
+    assert outside.startswith("Worse than natural outside the goal: not one of 7 texts")
 
 
 def test_what_a_winner_costs_is_told_with_its_interval():
     cost, _ = SUMMARIES["worse somewhere"]().answer.costs
-    assert re.search(
-        r"worse than with natural: cython by 0\.0\d\d nats/token \[0\.\d+, 0\.\d+\]", cost
-    )
+    assert re.search(r"worse than natural: cython by 0\.0\d\d nats/token \[0\.\d+, 0\.\d+\]", cost)
     assert "comments" not in cost
 
 

@@ -33,6 +33,15 @@ FITTED: Mapping[str, Any] = MappingProxyType({"fitted": True})
 UNKNOWN: Any = None
 
 
+class AsText:
+    """What is written as text; the mixer that holds it makes it of the text again."""
+
+    @property
+    def text(self) -> str:
+        """What is written."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Saved:
     """A mixer that can be written to a folder and read again, equal to the last bit."""
@@ -105,6 +114,13 @@ class Fitted(Saved):
         almost the same predictions.
         """
         return self.fit(observations)
+
+    def narrowed(self, goal: Goal) -> Self:
+        """Returns a copy whose refits are read for the goal alone.
+
+        A mixer that fits each target by itself may override it, and leave out the others.
+        """
+        return self
 
     def amounts_of(self, observations: Observations) -> Array:
         """Returns (runs, domains) amounts at which `predict` tells the losses of these runs."""
@@ -210,6 +226,8 @@ def _encoded(value: Any) -> Any:
     """A field's value as JSON: mixers, arrays and tuples become objects that say what they are."""
     if isinstance(value, Saved):
         return {"mixer": type(value).__name__, "fields": _encoded_fields(value)}
+    if isinstance(value, AsText):
+        return value.text
     if isinstance(value, np.ndarray):
         return {"array": value.tolist(), "shape": list(value.shape)}
     if isinstance(value, tuple):
@@ -273,6 +291,10 @@ class Mixer(Proposer, Protocol):
 
     def refit(self, observations: Observations) -> Self:
         """Returns a copy fitted to other losses of the same runs, or to part of the runs."""
+        ...
+
+    def narrowed(self, goal: Goal) -> Self:
+        """Returns a copy whose refits are read for the goal alone."""
         ...
 
     def amounts_of(self, observations: Observations) -> Array:

@@ -32,7 +32,7 @@ class Grounds:
     """What the answer says beside the comparison itself."""
 
     # target -> mixer -> cell
-    cells: Mapping[str, Mapping[str, Cell]]
+    cells: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
     # mixer -> texts outside the goal, the worst first, and whether finals measured them
     outside: Mapping[str, Sequence[Outside]] = field(default_factory=dict)
     measured: bool = True
@@ -160,7 +160,7 @@ def _given_up(
             ends = f"[{amount(near, metric)}, {amount(far, metric)}]"
             worse.append(f"{target} by {size} {ends}")
     if worse:
-        return f"In the goal, and worse than with natural: {listed(worse)}."
+        return f"In the goal, and worse than natural: {listed(worse)}."
     if unknown:
         return "Whether a single target gets worse is not known: one seed has no interval."
     basis = f"{counted(seeds, 'seed')} can tell" if learner.sized else "the test rows can tell"

@@ -93,5 +93,5 @@ def _given_up(
         if change > LEAST:
             worse.append(f"{target} by {change:.3f} {metric.unit}".rstrip())
     if worse:
-        return (f"In the goal, and predicted worse than with natural: {listed(worse)}.",)
+        return (f"In the goal, and predicted worse than natural: {listed(worse)}.",)
     return (f"{none_worse(len(losses[chosen]), False)}.",)

@@ -277,7 +277,7 @@ def _without_evidence(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
         mixers.setdefault(verdict, []).append(mixture["mixer"])
     caveats = []
     for verdict, names in mixers.items():
-        text = f"Of the mixture of {' and '.join(names)} {verdict}."
+        text = f"Of the mixture that {' and '.join(names)} proposed, {verdict}."
         caveats.append(Caveat(text))
     return caveats
 

@@ -35,7 +35,7 @@ def gain_words(intervals: Mapping[str, object], measured: Difference) -> str:
     return (
         f"It predicted a gain of {_signed(gain['value'], metric)}"
         f" [{gain['low']:.3f}, {gain['high']:.3f}], which {held} the {_signed(came, metric)} that"
-        " the larger final models came to."
+        " the final models came to."
     )
 
 

@@ -135,4 +135,4 @@ def given_up(
     outside = ""
     if not set(worse) & set(goal):
         outside = " None of them is a target of the goal."
-    return (f"Predicted worse than with natural: {listed(parts)}.{outside}",)
+    return (f"Predicted worse than natural: {listed(parts)}.{outside}",)

@@ -84,6 +84,13 @@ def amount(value: float, metric: Metric) -> str:
     return f"{size:.{decimals}f}".rstrip("0").rstrip(".")
 
 
+def mixture_of(name: str) -> str:
+    """Returns what a mixture is called: a method's name alone reads like its content."""
+    if name == REFERENCE:
+        return "the natural mixture"
+    return f"the mixture of the method {name}"
+
+
 def block(weights: Mapping[str, float]) -> str:
     """Returns a mixture as `name: share` lines, the largest first; the shares sum to 1.
 

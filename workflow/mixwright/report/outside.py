@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mixwright.errors import counted
 from mixwright.learners import Learner, Metric
 from mixwright.mixture import Array
 from mixwright.report.best_surface import best_surface
@@ -130,19 +131,15 @@ def outside_words(rows: Sequence[Outside], measured: bool) -> str:
     """
     if not rows:
         return ""
+    start = "Worse" if measured else "Predicted worse"
     worse = [row for row in rows if row.clear]
-    verb = "worse" if measured else "predicted to get worse"
-    if not worse:
-        if not measured:
-            verb = "predicted to get clearly worse"
-        texts = listed([row.text for row in rows[:NAMED]])
-        if len(rows) > NAMED:
-            texts = f"the {len(rows)} texts that are only watched"
-        return f"Not in the goal: none of {texts} is {verb}."
-    words = [row.words for row in worse[:NAMED]]
-    if len(worse) > NAMED:
-        words.append(f"{len(worse) - NAMED} more")
-    return f"Not in the goal, and {verb} than with natural: {listed(words)}."
+    if worse:
+        words = [row.words for row in worse[:NAMED]]
+        if len(worse) > NAMED:
+            words.append(f"{len(worse) - NAMED} more")
+        return f"{start} than natural outside the goal: {listed(words)}."
+    count = counted(len(rows), "text")
+    return f"{start} than natural outside the goal: not one of {count}, as far as can be told."
 
 
 def none_worse(targets: int, measured: bool) -> str:

@@ -14,7 +14,7 @@ from mixwright.files import plain
 from mixwright.learners import Learner
 from mixwright.report.answer import NO_ANSWER, Answer
 from mixwright.report.answer_of_proposals import answer_of_proposals
-from mixwright.report.answered import ProxyAnswers, of_proxies, question_caveats
+from mixwright.report.answered import ProxyAnswers, of_proxies
 from mixwright.report.answered import as_json as answers_json
 from mixwright.report.caveats import (
     Caveat,
@@ -22,17 +22,18 @@ from mixwright.report.caveats import (
     proposal_caveats,
     serious_first,
 )
-from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.corpus_caveats import Counts
 from mixwright.report.cost import Spent, took_json
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_proposals
 from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
 from mixwright.report.run_names import with_mixtures
-from mixwright.report.split_caveats import split_caveats
+from mixwright.report.text_caveats import text_caveats
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
@@ -165,17 +166,7 @@ def summarise(
     caveats = [
         *demonstration_caveats(study),
         *proposal_caveats(study, signals, losses, mixtures),
-        *split_caveats(study, manifests),
-        *question_caveats(texts or {}),
-        *corpus_caveats(
-            manifests,
-            texts or {},
-            design,
-            mixtures,
-            sizes,
-            study.epochs_of,
-            study.config.get("corpus", {}).get("target_bytes"),
-        ),
+        *text_caveats(study, manifests, texts or {}, design, mixtures, sizes),
     ]
     return Proposals(
         study=study.name,
@@ -281,7 +272,7 @@ def _limits(
     for record in mixtures:
         if Proposed.of(record).name == name:
             lines = limits_of(study, record, sizes)
-            return (f"Of the mixture of {name}:", *lines) if chosen == "natural" else lines
+            return (f"Of {mixture_of(name)}:", *lines) if chosen == "natural" else lines
     return ()
 
 
@@ -303,12 +294,12 @@ def _next(study: Study, proposals: Sequence[Proposed], chosen: str) -> tuple[str
     names = [proposal.name for proposal in proposals]
     arm = chosen if chosen in names else names[0]
     sentences = [
-        f"The weights of {arm} stand in results/{study.name}/mixtures/{arm}.json, as shares of"
-        " the training tokens; those of the other proposals stand beside it.",
         "To test a proposal elsewhere, train the same model on it and on natural's mixture, with"
         " the same tokens and seeds, and compare their losses on the targets.",
+        f"The weights of {arm} stand in results/{study.name}/mixtures/{arm}.json, as shares of"
+        " the training tokens; those of the other proposals stand beside it.",
     ]
     if study.ends_at_proposals:
         test = "set finals: trained and run the study again; no proxy is trained again"
-        sentences.append(f"To test them here, {test}.")
+        sentences.insert(0, f"To test the proposals here, {test}.")
     return tuple(sentences)

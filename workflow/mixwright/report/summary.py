@@ -19,7 +19,6 @@ from mixwright.report.answered import (
     ProxyAnswers,
     of_finals,
     of_proxies,
-    question_caveats,
 )
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.by_task import TaskRow
@@ -32,17 +31,18 @@ from mixwright.report.caveats import (
 )
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.conclusion import conclude, method_of
-from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.corpus_caveats import Counts
 from mixwright.report.cost import Spent
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_finals
 from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.results import Records
 from mixwright.report.run_names import with_mixtures
 from mixwright.report.size_caveats import size_caveats
-from mixwright.report.split_caveats import split_caveats
+from mixwright.report.text_caveats import text_caveats
 from mixwright.report.totals import totals
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
@@ -188,24 +188,12 @@ def summarise(
         *demonstration_caveats(study),
         *size_caveats(study, comparison),
         *find_caveats(study, learner, comparison, scores, signals, losses, mixtures, finals),
-        *split_caveats(study, manifests),
-        *question_caveats(texts or {}),
-        *corpus_caveats(
-            manifests,
-            texts or {},
-            design,
-            mixtures,
-            sizes,
-            study.epochs_of,
-            study.config.get("corpus", {}).get("target_bytes"),
-        ),
+        *text_caveats(study, manifests, texts or {}, design, mixtures, sizes),
     ]
     facts = dict(provenance or {}) | totals(study, design, scores, comparison)
     cost = _cost(design, reads or {})
-    outside = measured_outside(scores, targets, learner, documents)
-    grounds = Grounds(cells, outside, bool(outside), cost)
-    if not outside:
-        grounds = replace(grounds, outside=predicted_outside(surfaces, targets, _weights(mixtures)))
+    grounds = _grounds(scores, targets, learner, documents, surfaces, mixtures)
+    grounds = replace(grounds, cells=cells, cost=cost)
     return Summary(
         study=str(study.config["study"]),
         headline=headline,
@@ -240,6 +228,22 @@ def summarise(
     )
 
 
+def _grounds(
+    scores: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner,
+    documents: pd.DataFrame | None,
+    surfaces: Records,
+    mixtures: Records,
+) -> Grounds:
+    """What becomes of texts outside the goal: measured on finals, else predicted by a surface."""
+    outside = measured_outside(scores, targets, learner, documents)
+    if outside:
+        return Grounds(outside=outside)
+    predicted = predicted_outside(surfaces, targets, _weights(mixtures))
+    return Grounds(outside=predicted, measured=False)
+
+
 def _weights(mixtures: Records) -> dict[str, Mapping[str, float]]:
     """Mixer -> its mixture, of mixers that have one for all targets."""
     of_mixer = {}
@@ -264,7 +268,7 @@ def _limits(
         if names and mixture["mixer"] == names[0] and "goal" not in mixture:
             lines = limits_of(study, mixture, sizes)
             if chosen == REFERENCE:
-                return (f"Of the mixture of {names[0]}, the best of the others:", *lines)
+                return (f"Of {mixture_of(names[0])}, the best of the others:", *lines)
             return lines
     return ()
 

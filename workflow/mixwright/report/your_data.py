@@ -10,6 +10,7 @@ import pandas as pd
 from mixwright.corpus.counts import ESTIMATED, extents
 from mixwright.report.frame import bullets, folded, note, part, quantity, table, text
 from mixwright.report.left_out import is_routine, left_out
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.results import Records
 
 TITLE = "Your data"
@@ -203,8 +204,8 @@ def _reading(rows: Sequence[DataRow], chosen: str, unit: str) -> str:
     sentences = [
         f"Source {unit} are all that a domain has to train on, after cleaning and without what is"
         " held out; the sample is what was read of them.",
-        "Natural proportions and passes count the source; passes are those of a final model on the"
-        f" mixture of {chosen}.",
+        "Natural proportions and passes count the source; passes are those of a final model on"
+        f" {mixture_of(chosen)}.",
     ]
     if all(row.sample_tokens == row.source_tokens for row in rows):
         sentences.append("Here all of every source was read.")

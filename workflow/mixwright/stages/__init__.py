@@ -55,7 +55,7 @@ COMMANDS = {
     "plan": Command(MANAGE, "plan:plan", "Say what a study takes: tokens, hours, disk, money"),
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
     "show": Command(MANAGE, "report:show", "Print the summary of a finished study"),
-    "draw": Command(MANAGE, "report:draw_figure", "Draw one figure of a finished study"),
+    "draw": Command(MANAGE, "figures:draw_figure", "Draw one figure of a finished study"),
     "prune": Command(MANAGE, "prune:prune", "Remove models that no study refers to any more"),
     "doctor": Command(MANAGE, "machine:doctor", "Check what works on this machine and cluster"),
     "link-profiles": Command(
@@ -131,7 +131,7 @@ COMMANDS = {
         STAGES, "measured:predict_mixtures", "Predict published and proposed mixtures"
     ),
     "draw-figure": Command(
-        STAGES, "report:draw_figure", "Draw a figure of a study, with its table"
+        STAGES, "figures:draw_figure", "Draw a figure of a study, with its table"
     ),
     "summarise": Command(STAGES, "report:summarise", "Write the summary of a study"),
     "summarise-proposals": Command(

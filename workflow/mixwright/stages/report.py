@@ -1,4 +1,4 @@
-"""Stages of workflow/rules/report.smk: figures and the summary, and the same for people."""
+"""Stages of workflow/rules/report.smk: the summary, and the same for people."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any
 from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
 from mixwright.files import read_json, write_json
-from mixwright.report import figures, layout, proposals_summary
+from mixwright.report import layout, proposals_summary
 from mixwright.report.brief import print_brief
 from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
@@ -28,26 +28,12 @@ from mixwright.report.results import NO_TABLE, Records, load
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
-from mixwright.stages.options import Paths
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
 
 # What `show` prints of a summary; one of the last two.
 SHOWN = ("headline", "detail")
 ANSWERS = ("arms", "proposals")
-
-
-def draw_figure(figure: str, study: Path, to: Paths) -> None:
-    """Draw one figure of a finished study, and write the numbers behind it.
-
-    `mixwright draw` is short for `mixwright draw-figure`. The suffix of each file of --to says what
-    it holds: a drawing (.svg, .pdf or .png), or the table that was drawn (.csv).
-
-    Example:
-        mixwright draw --figure finals --study results/demo/study.json --to finals.pdf finals.csv
-    """
-    paths = layout.figure_paths(Study.read(study), study.parent, figure)
-    figures.draw_figure(figure, {**paths, "study": study}, to)
 
 
 def summarise(study: Path, html: Path, json: Path, table: Path) -> None:

@@ -219,7 +219,7 @@ def bootstrap(
     if draws < LEAST_DRAWS:
         remedy = f"ask for {LEAST_DRAWS} or more, or for 0 to do without"
         raise MixwrightError(f"--draws {draws}: too few for an interval; {remedy}")
-    refitting = refitting or Refitting.of(full, observations, goal.seed)
+    refitting = refitting or Refitting.of(full, observations, goal.seed, goal)
     observations, rows = refitting.observations, refitting.rows
     done = min(draws, mixers.entry(proposal.mixer).draws)
     refits = Refits.of(refitting, goal, proposal, done)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixwright import mixers
+from mixwright.goal import Goal
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -19,15 +20,25 @@ from mixwright.trust.odd_runs import OddRuns
 class Refitting:
     """Held-out residuals and refits of one fit: made once, however many ask for them."""
 
-    def __init__(self, full: Mixer, observations: Observations, rows: Rows, seed: int) -> None:
+    def __init__(
+        self,
+        full: Mixer,
+        observations: Observations,
+        rows: Rows,
+        seed: int,
+        goal: Goal | None = None,
+    ) -> None:
         """Takes a fitted mixer.
 
         Args:
             observations: those that it was fitted to, sorted by the names of the runs.
             rows: positions of the runs that it reads.
             seed: of the folds and of the refits.
+            goal: what the refits are read for; None: for every target.
         """
         self.full = full
+        # what is fitted many times
+        self.narrow = full if goal is None else full.narrowed(goal)
         self.observations = observations
         self.rows = rows
         self.seed = seed
@@ -35,15 +46,17 @@ class Refitting:
         self._refits: list[Mixer] = []
 
     @classmethod
-    def of(cls, full: Mixer, observations: Observations, seed: int) -> "Refitting":
-        """Returns that of a mixer, and of its runs in any order."""
+    def of(
+        cls, full: Mixer, observations: Observations, seed: int, goal: Goal | None = None
+    ) -> "Refitting":
+        """Returns that of a mixer, and of its runs in any order; `goal` as in `__init__`."""
         in_order = observations.only(np.argsort(np.array(observations.runs)))
-        return cls(full, in_order, rows_read(full.name, in_order), seed)
+        return cls(full, in_order, rows_read(full.name, in_order), seed, goal)
 
     @cached_property
     def residuals(self) -> Array:
         """(rows, targets) measured minus predicted of runs held out."""
-        return held_out_residuals(self.full, self.observations, self.rows, self.seed)
+        return held_out_residuals(self.narrow, self.observations, self.rows, self.seed)
 
     def refits(self, draws: int, odd: OddRuns) -> Iterator[Mixer]:
         """Yields the first refits, so many.
@@ -58,7 +71,7 @@ class Refitting:
         if len(self._refits) >= draws:
             return
         for refit in refitted(
-            self.full,
+            self.narrow,
             self.observations,
             self.rows,
             self.residuals,

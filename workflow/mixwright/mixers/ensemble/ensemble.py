@@ -106,6 +106,11 @@ class Ensemble(Fitted):
         fits = tuple(member.refit(swarm) for member in self.fits)
         return self.learned(swarm, fits=fits)
 
+    def narrowed(self, goal: Goal) -> Self:
+        """Returns a copy whose members are read for the goal alone."""
+        fits = tuple(member.narrowed(goal) for member in self.fits)
+        return replace(self, fits=fits)
+
     def predict(self, amounts: Array) -> Array:
         """Returns (mixtures, targets) nats/token, at the swarm's total whatever theirs.
 

@@ -15,22 +15,21 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED, UNKNOWN
 from mixwright.mixers.limits import Limits
 from mixwright.mixers.regmix.c_mixup import augmented, helps
-from mixwright.mixers.regmix.tree_search import leaf_ranges, survivors
+from mixwright.mixers.regmix.tree_search import survivors
+from mixwright.mixers.regmix.trees import Parameters, Trees
 from mixwright.mixers.search import Searched
 from mixwright.mixture import Array
 from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
-
-if TYPE_CHECKING:
-    import lightgbm
 
 # Learning rate of a refit: a third of the published rounds, as good in cross-validation.
 REFIT_RATE = 0.033
@@ -39,7 +38,6 @@ PUBLISHED_RUNS = 100
 PUBLISHED_ROWS = 20
 # Runs at least.
 RUNS = 8
-Parameters = dict[str, float | int | bool | str]
 
 
 @dataclass(frozen=True)
@@ -61,8 +59,8 @@ class RegMix(Searched):
     workers: int = 0
     # runs that were fitted
     runs: int = field(default=0, metadata=FITTED)
-    # of each target LightGBM's own text
-    models: tuple[str, ...] = field(default=(), metadata=FITTED, repr=False)
+    # of each target its trees, or LightGBM's own text of them
+    models: tuple[Trees | str, ...] = field(default=(), metadata=FITTED, repr=False)
     # (targets, 2) nats/token: level and unit of the models' predictions; 0 and 1 in a fit of an
     # older version
     units: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
@@ -77,12 +75,14 @@ class RegMix(Searched):
         above = spread.tame(swarm.losses) - spread.centre
         standard = above / spread.deviation
 
-        def grow_target(losses: Array) -> str:
+        def grow_target(losses: Array, read: bool) -> Trees:
+            if not read:
+                return Trees()
             return self._grow(swarm.weights, losses, parameters)
 
         # Threads are enough: LightGBM lets go of the interpreter while it works.
         with ThreadPoolExecutor(self._threads) as pool:
-            models = tuple(pool.map(grow_target, standard.T))
+            models = tuple(pool.map(grow_target, standard.T, self._read(swarm.targets)))
         return self.learned(
             swarm,
             runs=runs,
@@ -97,6 +97,20 @@ class RegMix(Searched):
         rate = factor * self.learning_rate
         faster = replace(self, iterations=rounds, learning_rate=rate)
         return Searched.refit(faster, observations)
+
+    def narrowed(self, goal: Goal) -> Self:
+        """Returns a copy that grows trees for the goal's targets alone."""
+        read = {*goal.targets, *goal.importance, *goal.never_worse}
+        models = []
+        for target, trees in zip(self.targets, self._trees, strict=True):
+            models.append(trees if target in read else Trees())
+        return replace(self, models=tuple(models))
+
+    def _read(self, targets: tuple[str, ...]) -> list[bool]:
+        """Of each target, whether anyone reads it: all but those that `narrowed` left out."""
+        if targets != self.targets:
+            return [True] * len(targets)
+        return [not trees.bare for trees in self._trees]
 
     def predict(self, amounts: Array) -> Array:
         """Returns (mixtures, targets) nats/token, at the swarm's total whatever theirs.
@@ -122,20 +136,22 @@ class RegMix(Searched):
         return self.units[:, 1]
 
     @cached_property
-    def _leaf_ranges(self) -> list[tuple[Array, Array]]:
-        """Of each target, the least and the greatest leaf of each tree, nats/token."""
-        ranges = []
-        for model, scale in zip(self.models, self._scales.tolist(), strict=True):
-            low, high = leaf_ranges(model)
-            ranges.append((scale * low, scale * high))
-        return ranges
+    def _trees(self) -> list[Trees]:
+        """Of each target its trees."""
+        return [Trees.of(model) for model in self.models]
+
+    def _leaves(self, target: int) -> tuple[Array, Array]:
+        """The least and the greatest leaf of each tree of a target, nats/token."""
+        low, high = self._trees[target].leaf_ranges
+        scale = float(self._scales[target])
+        return scale * low, scale * high
 
     def _deciding(self, importance: Array) -> list[int]:
         """Positions of the targets with weight whose models tell mixtures apart; one at least."""
         weighed = np.flatnonzero(importance).tolist()
         deciding = []
         for k in weighed:
-            low, high = self._leaf_ranges[k]
+            low, high = self._leaves(k)
             if (low < high).any():
                 deciding.append(k)
         return deciding or weighed
@@ -148,7 +164,7 @@ class RegMix(Searched):
         least = []
         greatest = []
         for k in chosen:
-            low, high = self._leaf_ranges[k]
+            low, high = self._leaves(k)
             least.append(low)
             greatest.append(high)
         rounds = min(len(low) for low in least)
@@ -221,32 +237,17 @@ class RegMix(Searched):
         Only `count` rounds of trees from `first` on add to it.
         """
         weights = amounts / amounts.sum(axis=1, keepdims=True)
-        predicted = self._boosters[target].predict(
-            weights,
-            start_iteration=first,
-            num_iteration=count,
-            num_threads=1,
-        )
-        return self._scales[target] * np.asarray(predicted)
+        return self._scales[target] * self._trees[target].predict(weights, first, count)
 
-    def _grow(self, weights: Array, losses: Array, parameters: Parameters) -> str:
-        """One target's model, with C-Mixup where that is asked for and helps."""
-        import lightgbm
+    def _grow(self, weights: Array, losses: Array, parameters: Parameters) -> Trees:
+        """One target's trees, with C-Mixup where that is asked for and helps."""
 
         def fit_predict(x: Array, y: Array, new: Array) -> Array:
-            model = _grow_trees(x, y, parameters, self.iterations)
-            booster = lightgbm.Booster(model_str=model)
-            return np.asarray(booster.predict(new, num_threads=1))
+            return Trees.grown(x, y, parameters, self.iterations).predict(new)
 
         if self.mixup and helps(fit_predict, weights, losses):
             weights, losses = augmented(weights, losses)
-        return _grow_trees(weights, losses, parameters, self.iterations)
-
-    @cached_property
-    def _boosters(self) -> "list[lightgbm.Booster]":
-        import lightgbm
-
-        return [lightgbm.Booster(model_str=model) for model in self.models]
+        return Trees.grown(weights, losses, parameters, self.iterations)
 
     def _parameters(self, runs: int) -> Parameters:
         """LightGBM's parameters for so many runs."""
@@ -301,20 +302,3 @@ class RegMixLinear(Searched):
         """
         weights = amounts / amounts.sum(axis=1, keepdims=True)
         return weights @ self.coefficients
-
-
-def _grow_trees(weights: Array, losses: Array, parameters: Parameters, iterations: int) -> str:
-    """LightGBM's own text of a model of (runs, domains) weights and (runs,) losses.
-
-    lightgbm.train grows the same trees; what it does around each tree takes a sixth of the time.
-    """
-    import lightgbm
-
-    parameters = parameters | {"num_iterations": iterations}
-    data = lightgbm.Dataset(weights, losses, params=parameters)
-    booster = lightgbm.Booster(parameters, data)
-    for _ in range(iterations):
-        ended = booster.update()
-        if ended:
-            break
-    return booster.model_to_string()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
     from mixwright.report.results import Paths
     from mixwright.study.study import Study
@@ -87,8 +88,30 @@ def as_listed(frame: "pd.DataFrame", study: "Study") -> "pd.DataFrame":
     return frame.sort_values("test", key=lambda column: column.map(order), kind="stable")
 
 
-def save(figure: "Figure", path: str | Path) -> None:
-    """Writes a figure as its suffix says: .svg, .png or .pdf. Equal figures give equal bytes."""
+def settle(figure: "Figure") -> "Bbox":
+    """Lays a figure out for good, and returns what it covers with a margin, inches.
+
+    Otherwise each file that it is written to would take the same time for it again.
+    """
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from mixwright.report.figures.style import STYLE
+
+    with rc_context(STYLE):
+        canvas = FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        box = figure.get_tightbbox(canvas.get_renderer())
+    return box.padded(STYLE["savefig.pad_inches"])
+
+
+def save(figure: "Figure", path: str | Path, box: "Bbox | None" = None) -> None:
+    """Writes a figure as its suffix says: .svg, .png or .pdf. Equal figures give equal bytes.
+
+    Args:
+        box: what `settle` returned; None: the figure is laid out here.
+    """
     from matplotlib import rc_context
 
     from mixwright.files import written
@@ -99,10 +122,10 @@ def save(figure: "Figure", path: str | Path) -> None:
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with rc_context(STYLE), written(path) as partial:
         if kind != "svg":
-            figure.savefig(partial, format=kind, metadata=metadata)
+            figure.savefig(partial, format=kind, metadata=metadata, bbox_inches=box)
             return
         text = StringIO()
-        figure.savefig(text, format=kind, metadata=metadata)
+        figure.savefig(text, format=kind, metadata=metadata, bbox_inches=box)
         partial.write_text(_slim(text.getvalue()), encoding="utf-8")
 
 
@@ -161,12 +184,13 @@ def draw_figure(
         results["study"] = Study(results["study"])
     table = tabulate(name, **results)
     drawing = draw(name, table)
+    box = settle(drawing)
     for file in files:
         if file.suffix == TABLE:
             with written(file) as partial:
                 table.to_csv(partial, index=False)
         else:
-            save(drawing, file)
+            save(drawing, file, box)
 
 
 def _of_study(study: "Study") -> dict[str, Any]:
