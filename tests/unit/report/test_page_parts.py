@@ -12,7 +12,6 @@ import least_study
 import study_tables
 from mixwright.corpus.counts import Extent
 from mixwright.learners import LOSS, Metric
-from mixwright.report.answer import NAMED, block, recipe, worth
 from mixwright.report.comparison import Comparison
 from mixwright.report.conclusion import conclude
 from mixwright.report.cost import FINALS, duration, more, recorded, spent
@@ -21,6 +20,7 @@ from mixwright.report.figures import draw, save, tabulate
 from mixwright.report.frame import document, table
 from mixwright.report.left_out import left_out
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import NAMED, block, recipe, worth
 from mixwright.report.next_steps import after_finals
 from mixwright.report.origin import commands, configuration
 from mixwright.report.room import write_with_room

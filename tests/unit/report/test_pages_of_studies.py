@@ -9,7 +9,7 @@ import made_pages
 import study_tables
 from made_pages import PROPOSALS, SUMMARIES
 from mixwright.proposals.export.inputs.mixtures import read_wanted
-from mixwright.report.answer import block, recipe
+from mixwright.report.mixture_words import block, recipe
 from mixwright.report.outputs import as_json
 from mixwright.report.page import summary_page
 from mixwright.report.sections import SECTIONS

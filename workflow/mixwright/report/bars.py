@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import ceil
 
 from mixwright.report.frame import note
 
@@ -22,18 +23,26 @@ def weight_bars(
     ends = [*weights.values(), *natural.values()]
     for _, high in intervals.values():
         ends.append(high)
+    full = end_of(max(ends))
     bars = []
     for name, weight in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0])):
-        bars.append(_bar(name, weight, intervals.get(name), natural.get(name), max(ends)))
+        bars.append(_bar(name, weight, intervals.get(name), natural.get(name), full))
+    bars.append(f'<div class="ends" aria-hidden="true"><i>0</i><i>{100 * full:.0f} %</i></div>')
     legend = f"In percent of the {whole}."
     if natural:
-        legend += (
-            " The dark tick, and the number after the word natural, show the natural mixture: each"
-            " domain by its size."
-        )
+        legend += " Tick: the natural mixture."
     if intervals:
-        legend += " The thin line and the brackets show where the weight lies in 95 % of refits."
+        legend += (
+            " Brackets and thin line: where the share lies in 95 % of refits; it is less sure than"
+            " the gain, where several mixtures do as well."
+        )
     return f'<div class="mixture">{"".join(bars)}</div>{note(escape(legend))}'
+
+
+def end_of(largest: float) -> float:
+    """Returns where the scale of the bars ends: a whole number of tenths, or of 0.05."""
+    step = 0.1 if largest > 0.2 else 0.05
+    return min(1.0, step * ceil(largest / step - 1e-9))
 
 
 def _bar(
@@ -55,6 +64,8 @@ def _bar(
         tick = f'<b style="left:{100 * natural / full:.2f}%"></b>'
         words += f", natural {100 * natural:.1f}"
     bar = f'<i style="width:{100 * weight / full:.2f}%"></i>{line}{tick}'
-    percent = f"{100 * weight:.1f} %{words}"
+    # what little there is, is not shown as nothing
+    digits = 2 if 0 < weight < 0.001 else 1
+    percent = f"{100 * weight:.{digits}f} %{words}"
     drawing = f'<div class="bar" aria-hidden="true">{bar}</div>'
     return f'<span>{escape(name)}</span><span class="share">{percent}</span>{drawing}'

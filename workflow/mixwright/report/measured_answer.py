@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from mixwright.learners import Metric
-from mixwright.report.answer import Answer, export_line, recipe, worth
+from mixwright.report.answer import Answer, export_line, proposed_by
+from mixwright.report.mixture_words import recipe, worth
 from mixwright.report.proposed import Proposed, listed
 from mixwright.trust.intervals import REFERENCE
 
@@ -41,7 +42,9 @@ def answer_of_swarm(
     if first.verdict == "cannot tell":
         return Answer("These runs cannot tell which mixture is best.", tuple(sure))
     if first.verdict in ("not distinguishable", "worse", "identical"):
-        guess = f"The best guess is the mixture of {first.name}: {recipe(first.weights)}."
+        guess = (
+            f"The best guess is that of the method (mixer) {first.name}: {recipe(first.weights)}."
+        )
         headline = "No mixture is predicted to be clearly better than natural."
         return Answer(headline, (guess, *sure))
     headline = f"Train on {recipe(first.weights)}: what it gains over natural is unknown."
@@ -51,7 +54,7 @@ def answer_of_swarm(
     by_name = {proposal.name: proposal.weights for proposal in proposals}
     return Answer(
         headline=headline,
-        sure=(f"This is the mixture of {first.name}. {UNTESTED}", *sure),
+        sure=(f"{proposed_by(first.name)} {UNTESTED}", *sure),
         costs=tuple(costs),
         arm=first.name,
         weights=first.weights,
@@ -82,7 +85,7 @@ def answer_of_perturbations(
         file = f"results/{study}/mixtures/{name}.json"
         return Answer(
             headline=f"Train on {recipe(by_name[name].weights)}: the best budget at {size}.",
-            sure=(f"This is the mixture of {name}, by the laws that it fitted. {UNTESTED}",),
+            sure=(f"{proposed_by(name)} {UNTESTED}",),
             arm=name,
             weights=by_name[name].weights,
             natural=by_name[REFERENCE].weights if REFERENCE in by_name else {},
@@ -132,4 +135,4 @@ def given_up(
     outside = ""
     if not set(worse) & set(goal):
         outside = " None of them is a target of the goal."
-    return (f"What it costs: predicted worse than natural on {listed(parts)}.{outside}",)
+    return (f"Predicted worse than with natural: {listed(parts)}.{outside}",)

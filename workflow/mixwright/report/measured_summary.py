@@ -107,6 +107,17 @@ class Measured:
         return f"{listed(self.alike)} rank held-out runs alike."
 
     @property
+    def told_apart(self) -> str:
+        """What the order of the mixers means for the choice among them, in a sentence."""
+        others = self.alike[1:]
+        if not others:
+            return "Its mixture is the one to try first."
+        return (
+            f"Nothing here says that {self.chosen} is to be preferred to {listed(others)}: where"
+            " their mixtures differ, either may be the better."
+        )
+
+    @property
     def detail(self) -> tuple[str, ...]:
         """The sentences under the headline."""
         answer = self.answer

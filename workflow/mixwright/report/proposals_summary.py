@@ -1,7 +1,7 @@
 """Says what a study proposes, and how sure that is, where no final model has tested it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,22 @@ from mixwright.report.answer import NO_ANSWER, Answer
 from mixwright.report.answer_of_proposals import answer_of_proposals
 from mixwright.report.answered import ProxyAnswers, of_proxies, question_caveats
 from mixwright.report.answered import as_json as answers_json
-from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
+from mixwright.report.caveats import (
+    Caveat,
+    demonstration_caveats,
+    proposal_caveats,
+    serious_first,
+)
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
-from mixwright.report.cost import Spent
+from mixwright.report.cost import Spent, took_json
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.next_steps import after_proposals
+from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
+from mixwright.report.run_names import with_mixtures
 from mixwright.report.split_caveats import split_caveats
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
@@ -70,6 +77,7 @@ class Proposals:
     lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
     signals: pd.DataFrame | None = None  # what mixwright.trust.noise.target_signals returns
     spent: tuple[Spent, ...] = ()  # what each stage took
+    machines: Mapping[str, str] = field(default_factory=dict)  # where and when it was trained
     settings: str = ""  # the study's keys that are not their defaults, as YAML
     commands: tuple[str, ...] = ()  # lines of a shell that make the page again
     explorer: Explorer | None = None
@@ -97,7 +105,8 @@ class Proposals:
             "answers": answers_json((), self.answers),
             "answer": self.answer.as_json(),
             "limits": list(self.limits),
-            "cost": [asdict(row) for row in self.spent],
+            "cost": [row.as_json() for row in self.spent],
+            "took": took_json(self.spent),
             "settings": self.settings,
             "commands": list(self.commands),
             "caveats": [asdict(caveat) for caveat in self.caveats],
@@ -120,6 +129,7 @@ def summarise(
     manifests: Records = (),
     texts: Counts | None = None,
     domains: pd.DataFrame | None = None,
+    surfaces: Records = (),
 ) -> Proposals:
     """Sets the proposals beside each other; the mixer that ranks held-out runs best comes first.
 
@@ -136,10 +146,13 @@ def summarise(
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
         domains: a DOMAINS table.
+        surfaces: fitted laws, which say what becomes of texts outside the goal.
     """
     targets = study.target_weights
     ranked = ranks(validation, targets)
-    proposals = in_order(mixtures, list(ranked))
+    proposals = []
+    for proposal in in_order(mixtures, list(ranked)):
+        proposals.append(replace(proposal, notes=with_mixtures(proposal.notes, design)))
     conclusion = conclude(proposals, ranked)
     headline, detail, chosen = conclusion
     learner = learner_of(study)
@@ -147,18 +160,29 @@ def summarise(
     runs = design.run[design.role == "swarm"].nunique()
     sizes = extents(domains)
     signals = target_signals(design, minimised_losses(losses, study.chosen))
+    weights = {proposal.name: proposal.weights for proposal in proposals}
+    outside = predicted_outside(surfaces, targets, weights)
     caveats = [
+        *demonstration_caveats(study),
         *proposal_caveats(study, signals, losses, mixtures),
-        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
         *split_caveats(study, manifests),
         *question_caveats(texts or {}),
+        *corpus_caveats(
+            manifests,
+            texts or {},
+            design,
+            mixtures,
+            sizes,
+            study.epochs_of,
+            study.config.get("corpus", {}).get("target_bytes"),
+        ),
     ]
     return Proposals(
         study=study.name,
         headline=headline,
         detail=detail,
         chosen=chosen,
-        proposals=proposals,
+        proposals=tuple(proposals),
         ranks=ranked,
         targets=targets,
         next=(
@@ -174,7 +198,7 @@ def summarise(
         data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_proxies(design, losses),
         answer=answer_of_proposals(
-            study, learner, proposals, conclusion, judgement.losses if judgement else {}
+            study, learner, proposals, conclusion, judgement.losses if judgement else {}, outside
         ),
         limits=_limits(study, mixtures, proposals, chosen, sizes),
         lost_targets=target_lines(texts or {}),

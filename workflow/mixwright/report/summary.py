@@ -4,7 +4,7 @@ It also gathers what the reader should distrust.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from mixwright.corpus.counts import Extent, extents
 from mixwright.learners import TEXT, Learner
 from mixwright.report.answer import NO_ANSWER, Answer
-from mixwright.report.answer_of_finals import answer_of_finals
+from mixwright.report.answer_of_finals import Grounds, answer_of_finals
 from mixwright.report.answered import (
     FinalAnswers,
     ProxyAnswers,
@@ -23,7 +23,13 @@ from mixwright.report.answered import (
 )
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.by_task import TaskRow
-from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
+from mixwright.report.caveats import (
+    Caveat,
+    check_reference,
+    demonstration_caveats,
+    find_caveats,
+    serious_first,
+)
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.conclusion import conclude, method_of
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
@@ -32,7 +38,10 @@ from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.next_steps import after_finals
+from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.results import Records
+from mixwright.report.run_names import with_mixtures
+from mixwright.report.size_caveats import size_caveats
 from mixwright.report.speed import Speed
 from mixwright.report.split_caveats import split_caveats
 from mixwright.report.totals import totals
@@ -117,6 +126,7 @@ class Summary:
     limits: tuple[str, ...] = ()  # which bounds hold the mixture back, a sentence each
     lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
     spent: tuple[Spent, ...] = ()  # what each stage took
+    machines: Mapping[str, str] = field(default_factory=dict)  # where and when it was trained
     settings: str = ""  # the study's keys that are not their defaults, as YAML
     commands: tuple[str, ...] = ()  # lines of a shell that make the page again
     explorer: Explorer | None = None
@@ -143,6 +153,7 @@ def summarise(
     manifests: Records = (),
     texts: Counts | None = None,
     domains: pd.DataFrame | None = None,
+    surfaces: Records = (),
 ) -> Summary:
     """Compares the final models and gathers what to distrust.
 
@@ -162,6 +173,7 @@ def summarise(
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
         domains: a DOMAINS table.
+        surfaces: fitted laws, which say what becomes of texts that no final was scored on.
 
     Raises:
         MixwrightError: every final of natural diverged, and all are compared with it.
@@ -175,12 +187,27 @@ def summarise(
     signals = target_signals(design, minimised_losses(losses, study.chosen))
     sizes = extents(domains)
     caveats = [
+        *demonstration_caveats(study),
+        *size_caveats(study, comparison),
         *find_caveats(study, learner, comparison, scores, signals, losses, mixtures, finals),
-        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
         *split_caveats(study, manifests),
         *question_caveats(texts or {}),
+        *corpus_caveats(
+            manifests,
+            texts or {},
+            design,
+            mixtures,
+            sizes,
+            study.epochs_of,
+            study.config.get("corpus", {}).get("target_bytes"),
+        ),
     ]
     facts = dict(provenance or {}) | totals(study, design, scores, comparison)
+    cost = _cost(design, reads or {})
+    outside = measured_outside(scores, targets, learner, documents)
+    grounds = Grounds(cells, outside, bool(outside), cost)
+    if not outside:
+        grounds = replace(grounds, outside=predicted_outside(surfaces, targets, _weights(mixtures)))
     return Summary(
         study=str(study.config["study"]),
         headline=headline,
@@ -191,7 +218,8 @@ def summarise(
             learner,
             mixtures,
             second=objective(scores, targets, learner.second.name).mean(axis=1),
-            cost=_cost(design, reads or {}),
+            design=design,
+            cost=cost,
             ranks=_ranks(validation, targets),
             counts=tallies(cells, mixtures),
         ),
@@ -207,11 +235,20 @@ def summarise(
         data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_finals(scores, study.learner, documents),
         proxies_answers=of_proxies(design, losses),
-        answer=answer_of_finals(study, learner, candidates, detail, cells, mixtures, chosen),
+        answer=answer_of_finals(study, learner, candidates, detail, mixtures, chosen, grounds),
         next=after_finals(study, candidates, chosen),
         limits=_limits(study, mixtures, candidates, chosen, sizes),
         lost_targets=target_lines(texts or {}),
     )
+
+
+def _weights(mixtures: Records) -> dict[str, Mapping[str, float]]:
+    """Mixer -> its mixture, of mixers that have one for all targets."""
+    of_mixer = {}
+    for mixture in mixtures:
+        if "goal" not in mixture:
+            of_mixer[str(mixture["mixer"])] = mixture["weights"]
+    return of_mixer
 
 
 def _limits(
@@ -245,11 +282,12 @@ def _arms(
     mixtures: Records,
     *,
     second: pd.Series,
+    design: pd.DataFrame,
     cost: Mapping[str, int],
     ranks: Mapping[str, float],
     counts: Mapping[str, Tally],
 ) -> tuple[ArmSummary, ...]:
-    """The mixers' summaries, the best first; the other arguments have a value a mixer."""
+    """The mixers' summaries, the best first; arguments that are no tables have a value a mixer."""
     proposals = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
     arms = []
     for name, value in comparison.means.items():
@@ -267,7 +305,7 @@ def _arms(
             rank_correlation=ranks.get(mixer),
             weights=proposal.get("weights", {}),
             epochs=proposal.get("epochs", {}),
-            notes=_shared_notes(mixer, mixtures),
+            notes=with_mixtures(_shared_notes(mixer, mixtures), design),
             intervals=proposal.get("intervals", {}),
             tally=counts.get(mixer),
         )

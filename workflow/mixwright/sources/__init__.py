@@ -50,8 +50,8 @@ SOURCES: dict[str, SourceKind] = {
         "installed",
         "Installed",
         caveat=(
-            "The embedded corpus is all software text: a demonstration that needs no network,"
-            " not a basis for conclusions."
+            "This is demonstration data, no basis for conclusions: the embedded corpus is all"
+            " software text."
         ),
         defaults={
             "sample": 1_500_000,

@@ -14,7 +14,7 @@ from mixwright.report import figures, layout, proposals_summary
 from mixwright.report.brief import print_brief
 from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
-from mixwright.report.cost import FINALS, Spent, recorded, spent
+from mixwright.report.cost import FINALS, Spent, recorded, spent, trained_on
 from mixwright.report.explorer.building import (
     explorer_of,
     exports_of,
@@ -69,21 +69,25 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     # drawn, and no part of the comparison
     results.pop("curves", None)
     copies = results.pop("snapshot_scores", NO_TABLE)
+    surfaces = _surfaces(plan, folder)
     summary = compare_finals(
         plan,
         **results,
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
+        surfaces=list(surfaces.values()),
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
+    beats = recorded(plan, folder)
     caveats = serious_first([*summary.caveats, *written.caveats])
     files = {"html": html, "json": json, "table": table}
     summary = replace(
         summary,
         exports=written.lines,
         caveats=caveats,
-        spent=spent(plan, recorded(plan, folder), results.get("finals")),
-        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"], summary.arms),
+        spent=spent(plan, beats, results.get("finals")),
+        machines=trained_on(plan, beats),
+        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"], summary.arms),
         settings=configuration(plan),
         commands=commands(plan, "summarise", files),
     )
@@ -105,20 +109,24 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.proposal_paths(plan, folder))
+    surfaces = _surfaces(plan, folder)
     summary = proposals_summary.summarise(
         plan,
         **results,
         fits=[Path(path) for path in layout.fit_paths(plan, folder)],
+        surfaces=list(surfaces.values()),
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
+    beats = recorded(plan, folder)
     caveats = serious_first([*summary.caveats, *written.caveats])
     summary = replace(
         summary,
         exports=written.lines,
         caveats=caveats,
-        spent=_without_finals(spent(plan, recorded(plan, folder), None)),
-        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        spent=_without_finals(spent(plan, beats, None)),
+        machines=trained_on(plan, beats),
+        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"]),
         settings=configuration(plan),
         commands=commands(plan, "summarise-proposals", {"html": html, "json": json}),
     )
@@ -147,18 +155,22 @@ def _without_finals(rows: Sequence[Spent]) -> tuple[Spent, ...]:
     return tuple(row for row in rows if row.stage != FINALS)
 
 
+def _surfaces(plan: Study, folder: Path) -> dict[str, dict[str, Any]]:
+    """Mixer -> what the file of its response surface holds."""
+    paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
+    return read_surfaces(paths)
+
+
 def _explorer(
     plan: Study,
-    folder: Path,
+    surfaces: Mapping[str, Mapping[str, Any]],
     chosen: str,
     mixtures: Records,
     arms: Sequence[ArmSummary] = (),
 ) -> Explorer | None:
     """The explorer of the page; None where a study has no surface, or a goal for each target."""
-    paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
-    if not paths or plan.goals != ("",):
+    if not surfaces or plan.goals != ("",):
         return None
-    surfaces = read_surfaces(paths)
     order = sorted(surfaces, key=lambda mixer: mixer != chosen)
     # the file of the law that is shown: the page puts its name for MIXER
     surface = f"results/{plan.name}/surfaces/MIXER.json"

@@ -32,16 +32,16 @@ function paint_all(app) {
   paint(app);
   const state = state_of(app);
   paint_tracks(app.domain_rows, app, state.locks);
-  paint_choices(app, state);
+  paint_choices(app);
   paint_words(app, state);
   paint_fields(app, state);
   order_rows(app);
 }
 
 // The mixtures to start from: the one that is shown, and which of them the limits forbid.
-function paint_choices({ presets, limits, view, reading, laws }, state) {
-  const choices = { "": "your own mixture" };
-  presets.forEach((preset, k) => (choices[k] = preset_words(preset, presets, limits)));
+function paint_choices({ presets, limits, view, reading, laws, none_fits }) {
+  const choices = { "": "your own mixture" }, at_all = none_fits === "" ? limits : null;
+  presets.forEach((preset, k) => (choices[k] = preset_words(preset, presets, at_all)));
   const select = by_id("start"), chosen = reading.preset;
   if (select.words !== JSON.stringify(choices)) fill_select(select, choices);
   select.words = JSON.stringify(choices);
@@ -124,8 +124,9 @@ function paint_fields(app, state) {
   const { surface, weights_of_goal } = app;
   const tokens = state.tokens === null ? "" : tokens_words(state.tokens).replace(" ", "");
   write_field(by_id("tokens"), tokens);
+  const short = (weight) => String(Number(weight.toPrecision(4)));
   app.weight_fields.forEach((field, t) =>
-    write_field(field, String(weight_in(weights_of_goal, surface.targets[t].name))));
+    write_field(field, short(weight_in(weights_of_goal, surface.targets[t].name))));
 }
 
 // Puts rows into the orders that somebody chose; a moving slider never moves its own row.
@@ -261,7 +262,7 @@ function optimise(app) {
   const words = [...gone.map((one) => `${one.words}: a share is no limit.`),
     optimum_words(answer, where, gap_unit(surface, shares))];
   const holds = gone.slice(0, MOST_OFFERED).map((one) => hold_offer(surface.domains, one));
-  tell(app, words.join(" "), !answer.certified, [UNDO, ...holds]);
+  tell(app, words.join(" "), !answer.certified, gone.length > 0 ? [UNDO, ...holds] : []);
 }
 
 // The offer to make a share that went back a limit, and to optimise again.
@@ -277,15 +278,18 @@ function hold_offer(names, { k, side, share }) {
 // refused in words.
 function limit(app, row, side, share) {
   if (!(share >= 0 && share <= 1)) return turn_down(app, "give a limit from 0 to 100 percent");
-  const { limits } = app, domains = limits.least.length, state = state_of(app);
+  const state = state_of(app), typed = typed_in(app.surface, state), domains = typed.least.length;
   const change = row < domains
-    ? { [side]: limits[side].with(row, share) }
-    : { groups: group_ends(limits.groups, row - domains, side, share) };
+    ? { [side]: typed[side].with(row, share) }
+    : { groups: group_ends(typed.groups, row - domains, side, share) };
   const next = limits_in(app.data, app.surface, { ...state, ...change });
   const fault = conflict(next, state.weights, state.locks);
   if (fault !== "") return turn_down(app, fault);
   step(app, { ...change, weights: inside(state.weights, next, state.locks) });
   offer_percent(app, share, (meant) => limit(app, row, side, meant));
+  if (side === "most" && row < domains && share < 1 && next.most[row] < share)
+    tell(app, `${next.names[row]} stays at ${percent_of(next.most[row])} at most: the study allows`
+      + ` ${app.data.max_epochs} passes.`, true, [UNDO]);
   return true;
 }
 

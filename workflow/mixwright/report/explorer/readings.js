@@ -100,10 +100,10 @@ function price_words({ cost, low, high }, what, { unit, digits }) {
   const text = decimals(Math.max(0, cost), digits);
   const costs = `Your ${what} cost${what.endsWith("s") ? "" : "s"}`;
   if (is_zero(text)) return `${costs} nothing: the optimum without them is as good.`;
-  const words = `${costs} ${text} ${unit} against the optimum without them`;
-  if (low === null) return `${words}; without refits nobody knows how surely.`;
+  const words = `${costs} ${text} ${unit}`;
+  if (low === null) return `${words}; how surely is unknown without refits.`;
   const ends = `${decimals(low, digits)} to ${decimals(high, digits)} by the refits`;
-  return `${words} (${ends}${low > 0 ? "" : ": not distinguishable from 0"}).`;
+  return `${words}, ${ends}${low > 0 ? "" : ": not distinguishable from 0"}.`;
 }
 
 // How one goal differs from another: the difference, whether it is better, how many refits agree.
@@ -197,7 +197,8 @@ function budget_words({ surface, at, budget, sources, data }) {
   if (sources.every((tokens) => tokens === null))
     words.push("How large the sources are is unknown here, so passes over them are too.");
   const all = sources.includes(null) ? Infinity : sum(sources);
-  if (budget !== null && budget > MANY_PASSES * all)
+  const said = data.max_epochs !== null && budget > data.max_epochs * all * ROUGHLY;
+  if (budget !== null && budget > MANY_PASSES * all && !said)
     words.push(`It is ${Number((budget / all).toPrecision(2))} passes over all ${tokens_words(all)}`
       + " tokens there are: lower it, or take more text.");
   return words.join(" ");
@@ -294,8 +295,9 @@ function proposal_of(reading) {
 
 // What a file of this mixture should say beside its numbers.
 function notes_of(reading) {
-  const { surface, view, evaluated } = reading;
-  const notes = ["chosen by hand in the explorer of a page; no mixer proposed it"];
+  const { surface, view, evaluated, preset } = reading;
+  const by_hand = "chosen by hand in the explorer of a page; no mixer proposed it";
+  const notes = [preset === null ? by_hand : `taken in the explorer of a page: ${preset.title}`];
   if (evaluated.outside.length > 0)
     notes.push(`the runs do not cover this mixture: ${evaluated.outside.join("; ")}`);
   const chance = evaluated.targets.filter((target) => target.by_chance).map(({ name }) => name);

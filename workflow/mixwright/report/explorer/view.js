@@ -81,7 +81,7 @@ function domain_row(name, k) {
   const words = element("small", {});
   const title = element("span", { class: "name", title: name }, ...breakable(name));
   const named = { class: "domain", role: "group", "aria-label": name };
-  const row = element("div", named, title, box, number, ...edges.labels, lock, words);
+  const row = element("div", named, title, box, number, ...edges.cells, lock, words);
   return { row, range, field, lock, words, box, edges: edges.fields, ...track };
 }
 
@@ -92,14 +92,15 @@ function edge_fields(name, row) {
       type: "number", min: 0, max: 100, step: "any", "data-row": row, "data-side": side,
       placeholder: none, "aria-label": `${title} of ${name}, percent`,
     });
-    return [element("label", { class: "edge" }, element("span", {}, title), field), field];
+    return field;
   });
-  return { labels: made.map(([label]) => label), fields: made.map(([, field]) => field) };
+  return { cells: made.map((field) => element("span", { class: "edge" }, field)), fields: made };
 }
 
 // Writes a row's least and most; no limit leaves the field empty.
 function write_edges([least, most], { least: floor, most: cap }) {
-  const percent = (share) => String(Number((100 * share).toFixed(4)));
+  // as many digits as the field has room for
+  const percent = (share) => String(Number((100 * share).toPrecision(share < 0.01 ? 3 : 4)));
   write_field(least, floor > 0 ? percent(floor) : "");
   write_field(most, cap < 1 ? percent(cap) : "");
 }
@@ -154,12 +155,13 @@ function apart_row() {
   return element("div", { class: "target apart", role: "row" }, words);
 }
 
-// What the choice of a mixture to start from says of each.
+// What the choice of a mixture to start from says of each; limits are null where nothing fits.
 function preset_words(preset, presets, limits) {
   const words = [preset.title];
   const some = presets.some(({ measured }) => measured !== "");
   if (some && preset.measured === "") words.push("not trained");
-  if (feasible(preset.weights, limits).length > 0) words.push("breaks the limits");
+  const breaks = limits !== null && feasible(preset.weights, limits).length > 0;
+  if (breaks) words.push("breaks the limits");
   return words.join(", ");
 }
 
@@ -235,7 +237,7 @@ function group_row(group, g, names) {
   const title = element("span", { class: "name", title: members }, members);
   const [fill, low, high] = parts;
   const named = { class: "domain group", role: "group", "aria-label": members };
-  const row = element("div", named, title, track, total, ...edges.labels, words);
+  const row = element("div", named, title, track, total, ...edges.cells, words);
   return { row, words, total, fill, low, high, edges: edges.fields };
 }
 
@@ -360,14 +362,16 @@ function trained_words({ evaluated, preset, presets }) {
   return evaluated.outside.length > 0 ? itself.trim() : `Runs like this were trained.${itself}`;
 }
 
-function paint_gains({ readout, natural_title, goal_from_natural: natural, goal_from_best: best }) {
+function paint_gains(reading) {
+  const { readout, natural_title, limited, goal_from_best: best } = reading;
   const words = ({ difference, better }, other) => {
     const size = decimals(Math.abs(difference), readout.digits);
     if (is_zero(size)) return `as good as ${other}`;
     return `${size} ${better ? "better" : "worse"} than ${other}`;
   };
-  write(by_id("natural"), words(natural, natural_title));
-  write(by_id("best"), best === null ? "" : words(best, "the optimum"));
+  write(by_id("natural"), words(reading.goal_from_natural, natural_title));
+  const optimum_title = limited === "" ? "the optimum" : `the optimum inside your ${limited}`;
+  write(by_id("best"), best === null ? "" : words(best, optimum_title));
 }
 
 // Says where the runs do not cover the mixture, and what breaks the limits.
