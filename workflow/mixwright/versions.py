@@ -23,6 +23,7 @@ VERSIONS = {
     "collect": 3,
     "fit": 8,
     "validate": 6,
+    "curve": 1,
     "backtest": 5,
     "propose": 8,
     "surface": 1,

@@ -39,8 +39,8 @@ rule weigh_domains:
         "results/{study}/domains.parquet",
     log:
         "logs/{study}/weigh_domains.log",
-    localrule: True
     priority: 2
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:

@@ -129,7 +129,7 @@ rule learning_curve:
         seed=CONFIG["seed"],
         diverged=STUDY.diverged,
         spec=digest([STUDY.target_weights, *CHOSEN]),
-        version=digest([VERSIONS["fit"], VERSIONS["validate"]]),
+        version=digest([VERSIONS["fit"], VERSIONS["curve"]]),
     shell:
         "python -m mixwright learning-curve --study results/{wildcards.study}/study.json"
         " --mixer {params.mixer} --settings {params.settings:q} --seed {params.seed}"

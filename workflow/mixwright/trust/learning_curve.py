@@ -26,6 +26,8 @@ from mixwright.trust.noise import target_weights
 
 # a quarter more runs that raise the rank correlation by less are not worth training
 WORTH = 0.005
+# a change of a rank correlation that nothing shows in three digits
+NOTHING = 0.0005
 # resamples of the held-out runs
 DRAWS = 200
 GOLDEN = (5**0.5 - 1) / 2
@@ -134,10 +136,9 @@ class LearningCurve:
         step = self.raised_by(more or _quarter(self.runs))
         after = self.at(self.runs + step.more)
         expected = after[0]
-        sentence = (
-            f"{step.more} more runs would raise the rank correlation"
-            f" by about {step.value:.3f} [{step.low:.3f}, {step.high:.3f}], to {expected:.3f}"
-        )
+        sentence = f"{step.more} more runs would {_raise(step)}, to {expected:.3f}"
+        if step.high < NOTHING:
+            sentence = f"{step.more} more runs would leave the rank correlation at {expected:.3f}"
         if step.value < worth:
             rank = fisher_interval(float(self.spearman[-1]), self.runs)
             if rank.low <= 0:
@@ -147,6 +148,13 @@ class LearningCurve:
         if enough is None:
             return f"{sentence}: go on"
         return f"{sentence}: go on, to about {enough} runs in all"
+
+    def _expected(self, runs: int) -> dict[str, float]:
+        """The rank correlation that is expected of so many runs, with its 95% interval."""
+        value, *drawn = self.at(runs).tolist()
+        low, high = np.quantile(drawn, ENDS)
+        ends = {"low": min(float(low), value), "high": min(1.0, max(float(high), value))}
+        return {"runs": runs, "spearman": value, **ends}
 
     def as_json(self, more: int | None = None, worth: float = WORTH) -> dict[str, Any]:
         """Returns the points, the worth of the next runs by the power law, and the answer."""
@@ -167,6 +175,7 @@ class LearningCurve:
             "points": points,
             "regret_unit": self.unit,
             "next": vars(self.raised_by(more or _quarter(self.runs))),
+            "expected": self._expected(self.runs + (more or _quarter(self.runs))),
             "enough": self.enough(worth),
             "answer": self.answer(more, worth),
         }
@@ -180,6 +189,7 @@ def no_curve(name: str, runs: int) -> dict[str, Any]:
         "points": [],
         "regret_unit": LOSS.unit,
         "next": vars(Raise(more=0, value=0.0, low=0.0, high=0.0)),
+        "expected": None,
         "enough": None,
         "answer": f"{runs} runs are too few for a curve: it takes {LEAST_RUNS}",
     }
@@ -342,6 +352,14 @@ def _power_laws(sizes: Array, deficit: Array) -> tuple[Array, Array]:
     belief = (error.min() / error) ** (len(sizes) / 2)
     laws = np.stack([floors, scale, power], axis=1)
     return laws, belief / belief.sum()
+
+
+def _raise(step: Raise) -> str:
+    """What more runs would do, in words; what rounds to nothing is called so."""
+    words = "raise the rank correlation by"
+    if step.value < NOTHING:
+        return f"{words} less than 0.001 [{step.low:.3f}, {step.high:.3f}]"
+    return f"{words} about {step.value:.3f} [{step.low:.3f}, {step.high:.3f}]"
 
 
 def _quarter(runs: int) -> int:

@@ -100,9 +100,13 @@ def settle(figure: "Figure") -> "Bbox":
 
     with rc_context(STYLE):
         canvas = FigureCanvasAgg(figure)
+        # words are a little wider at some resolutions
+        usual = figure.dpi
+        figure.dpi = STYLE["savefig.dpi"]
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
         box = figure.get_tightbbox(canvas.get_renderer())
+        figure.dpi = usual
     return box.padded(STYLE["savefig.pad_inches"])
 
 

@@ -95,8 +95,9 @@ EFFECTS = FigureEntry(
     ("surfaces", "study"),
     "Effect of each domain on each target",
     "By the fitted law, the change of each target when a domain gets one percentage point more and"
-    " the others shrink in proportion, from natural on: blue helps, orange harms, and brackets"
-    " mark a sign that the refits do not agree on.",
+    " the others shrink in proportion, from natural on: blue helps, orange harms, brackets mark a"
+    " sign that the refits do not agree on, and it is what to go by where a plain correlation says"
+    " otherwise.",
     section="mechanism",
     without_study=True,
 )
@@ -105,7 +106,9 @@ CORRELATIONS = FigureEntry(
     ("design", "losses", "study"),
     "Correlation of each weight with each target",
     "Rank correlation over the swarm's runs of each domain's weight with each target: blue goes"
-    " with a better target, orange with a worse one, and brackets mark an interval that holds 0.",
+    " with a better target, orange with a worse one, brackets mark an interval that holds 0, and"
+    " where a sign differs from the law's effect, go by the law: a correlation also carries what"
+    " the other domains did in the same runs.",
     section="mechanism",
     without_study=True,
     shown=_swarm,
@@ -193,8 +196,9 @@ FIGURES = {
         "loss_curves",
         ("curves",),
         "Losses of the final models in training",
-        "Training loss of every final model against the tokens that it read, a colour a mixture"
-        " and a line a seed; each mixture's loss is of its own text.",
+        "Training loss of the final models against the tokens that they read, a line a mixture,"
+        " mean of its seeds: a line that still falls had more to learn, and as each loss is of the"
+        " mixture's own text, a lower line can be easier text and no better model.",
         section="finals",
     ),
 }

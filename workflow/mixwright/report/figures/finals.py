@@ -13,6 +13,8 @@ from mixwright.report.comparison import compare
 from mixwright.report.figures.style import INK, SOFT, VERDICTS, bare, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 
+# An arm whose difference is so many times the usual one lies beyond the axis.
+FAR = 4.0
 # Of verdicts: they differ without colour too.
 MARKS = {
     "better": "o",
@@ -77,6 +79,8 @@ def figure(table: pd.DataFrame) -> Figure:
     seeds = table.verdict.isna().groupby(table.arm).sum()
     if seeds.max() > 1:
         reading += " Small dots: single seeds."
+    if _far(arms).any():
+        reading += " Arrows: beyond the axis."
     titled_above(drawing, axes, f"Does any mixture beat {REFERENCE}?", reading)
     return drawing
 
@@ -134,6 +138,31 @@ def _arm(axes: Axes, row: int, arm: Any, seeds: pd.Series) -> None:
     )
 
 
+def _far(arms: pd.DataFrame) -> pd.Series:
+    """Which arms lie so far off the others that an axis to them would press all others together."""
+    size = arms.difference.abs()
+    usual = size[arms.verdict != "identical"].median()
+    return (size > FAR * usual) & (arms.verdict != "identical")
+
+
+def _beyond(axes: Axes, arms: pd.DataFrame) -> None:
+    """Arrows at the end of the axis towards arms that lie beyond it."""
+    left, right = axes.get_xlim()
+    for row, (difference, verdict) in enumerate(zip(arms.difference, arms.verdict, strict=True)):
+        if left <= difference <= right:
+            continue
+        end, sign = (right, ">") if difference > right else (left, "<")
+        axes.scatter(
+            end,
+            row,
+            s=44,
+            marker=sign,
+            color=VERDICTS[verdict],
+            clip_on=False,
+            zorder=3,
+        )
+
+
 def _label(arm: Any) -> str:
     if arm.verdict == "identical":
         return "same mixture"
@@ -145,12 +174,13 @@ def _label(arm: Any) -> str:
 
 def _frame(axes: Axes, arms: pd.DataFrame) -> None:
     """Axes with room on both sides of zero, and words that say which side is better."""
-    places = arms[["difference", "low", "high"]].to_numpy(dtype=float).ravel()
+    places = arms[~_far(arms)][["difference", "low", "high"]].to_numpy(dtype=float).ravel()
     ends = places[np.isfinite(places)]
     reach = 1.08 * float(np.abs(ends).max(initial=0.0)) or 0.01
     left = min([*ends, -0.25 * reach]) - 0.08 * reach
     right = max([*ends, 0.25 * reach]) + 0.08 * reach
     axes.set(xlim=(left, right), ylim=(len(arms) - 0.4, -0.75))
+    _beyond(axes, arms)
     axes.set_yticks(range(len(arms)), arms.arm, color=INK, fontsize=10)
     below, above = "better", "worse"
     if len(arms):

@@ -19,10 +19,11 @@ from mixwright.report.best_surface import RUNS_MEAN, best_surface, goal_of, natu
 from mixwright.report.figures.style import (
     INK,
     LETTERS,
+    NATURAL,
     SOFT,
     bare,
     labelled,
-    marks,
+    mixer_marks,
     panels,
     titled,
 )
@@ -36,6 +37,10 @@ UNIFORM = "uniform"
 # Mixtures that the runs themselves are, and those on the way between two objectives.
 FRONT, MIXTURE = "front", "mixture"
 ENDS = ("", "_low", "_high")
+# Between the names of equal mixtures, and digits in which they are equal.
+SAME, ROUNDED = " = ", 6
+# Of the width of the front: mixtures farther off are named, and do not widen the axes.
+NEAR = 0.25
 # Inches that an axis has for the name of its objective.
 WIDTH = 2.6
 
@@ -86,6 +91,7 @@ def figure(table: pd.DataFrame) -> Figure:
         axes[0].set(xticks=[], yticks=[])
         titled(drawing, question, "This surface predicts one target alone.")
         return drawing
+    table = _shared(table)
     names = list(dict.fromkeys(table[table.kind == MIXTURE].name))
     ways = _ways(names)
     for panel, number in zip(axes, numbers, strict=True):
@@ -235,8 +241,50 @@ def _unit(metric: Metric) -> str:
 
 def _ways(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Name -> colour and mark; natural and uniform are no mixer's."""
-    ways = {REFERENCE: (INK, "*"), RUNS_MEAN: (INK, "*"), UNIFORM: (SOFT, "X")}
-    return ways | marks([name for name in names if name not in ways])
+    first = {name: name.split(SAME)[0] for name in names}
+    ways = mixer_marks(list(first.values())) | {RUNS_MEAN: NATURAL}
+    return {name: ways[first[name]] for name in names}
+
+
+def _shared(table: pd.DataFrame) -> pd.DataFrame:
+    """The table, where equal mixtures are one row that has all their names."""
+    weights = [column for column in table if str(column).startswith("weight_")]
+    rounded = table[weights].round(ROUNDED)
+    keys = [table.pair, table.kind, *(rounded[column] for column in weights)]
+    joined = table.groupby(keys, sort=False).name.transform(SAME.join)
+    renamed = table.assign(name=joined.where(table.kind == MIXTURE, table.name))
+    return renamed.drop_duplicates(["pair", "kind", "name"])
+
+
+def _near(rows: pd.DataFrame, axis: str) -> tuple[float, float]:
+    """The ends of an axis: the front and the mixtures that lie as near as it is wide."""
+    front = rows[rows.kind == FRONT][axis]
+    low, high = float(front.min()), float(front.max())
+    room = NEAR * (high - low) or 0.01
+    points = rows[axis]
+    near = points[(points >= low - room) & (points <= high + room)]
+    margin = 0.06 * float(near.max() - near.min()) or 0.01
+    return float(near.min()) - margin, float(near.max()) + margin
+
+
+def _outside(axes: Axes, rows: pd.DataFrame) -> None:
+    """Names the mixtures beyond the axes, with what is predicted of them."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    inside = rows.x.between(left, right) & rows.y.between(bottom, top)
+    words = []
+    for row in rows[~inside].drop_duplicates("name").itertuples():
+        words.append(f"{row.name} ({row.x:.2f}, {row.y:.2f})")
+    if words:
+        axes.text(
+            0.98,
+            0.98,
+            "beyond:\n" + "\n".join(words),
+            transform=axes.transAxes,
+            ha="right",
+            va="top",
+            fontsize=7.5,
+            color=SOFT,
+        )
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, ways: Mapping[str, tuple[str, str]]) -> None:
@@ -251,9 +299,12 @@ def _panel(axes: Axes, rows: pd.DataFrame, ways: Mapping[str, tuple[str, str]]) 
         label="front",
         zorder=2,
     )
+    (left, right), (bottom, top) = _near(rows, "x"), _near(rows, "y")
+    axes.set(xlim=(left, right), ylim=(bottom, top))
     for row in rows[rows.kind == MIXTURE].itertuples():
         colour, mark = ways[row.name]
-        _bars(axes, row, colour)
+        if left <= row.x <= right and bottom <= row.y <= top:
+            _bars(axes, row, colour)
         axes.scatter(
             row.x,
             row.y,
@@ -264,6 +315,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, ways: Mapping[str, tuple[str, str]]) 
             label=row.name,
             zorder=4,
         )
+    _outside(axes, rows)
     first = rows.iloc[0]
     for axis, name in ((axes.xaxis, first.x_of), (axes.yaxis, first.y_of)):
         size = min(9.5, 9.5 * LETTERS * WIDTH / len(name))

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from mixwright.report.figures.style import (
     BLUE,
     INK,
+    RANK_LABEL,
     SOFT,
     VERMILION,
     panel_title,
@@ -39,18 +40,9 @@ def table(learning_curve: Mapping[str, Any]) -> pd.DataFrame:
         # a resample has runs twice, which ranks them a little worse
         ends = {"low": min(point["low"], value), "high": max(point["high"], value)}
         rows.append(point | ends | {"of": MEASURED})
-    more = learning_curve["next"]
-    if rows:
-        last = rows[-1]["spearman"]
-        expected = {
-            "of": EXPECTED,
-            "runs": learning_curve["runs"] + more["more"],
-            "spearman": last + more["value"],
-            "low": last + more["low"],
-            "high": min(1.0, last + more["high"]),
-            "regret": np.nan,
-        }
-        rows.append(expected)
+    expected = learning_curve["expected"]
+    if expected:
+        rows.append(expected | {"of": EXPECTED, "regret": np.nan})
     columns = ["of", "runs", "spearman", "low", "high", "regret"]
     frame = pd.DataFrame(rows or [{"of": ""}], columns=columns)
     return frame.assign(
@@ -121,11 +113,14 @@ def _ranks(axes: Axes, table: pd.DataFrame) -> None:
         color=SOFT,
     )
     rank_axis(axes, "y", deficits.to_numpy().ravel())
-    axes.set_ylabel("rank correlation x 100")
+    axes.set_ylabel(RANK_LABEL.replace(" (", "\n("))
 
 
 def _regrets(axes: Axes, table: pd.DataFrame) -> None:
     axes.plot(table.runs, table.regret, "s-", color=VERMILION, markersize=4)
+    if not table.regret.any():
+        words = "The pick among the held-out runs\nwas the best of them every time."
+        axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", va="center", color=SOFT)
     most = float(table.regret.max()) or 0.01
     axes.set_ylim(-0.05 * most, 1.1 * most)
     axes.set_ylabel(f"regret, {table.unit.iloc[0]}")

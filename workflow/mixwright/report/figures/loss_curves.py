@@ -1,4 +1,6 @@
-"""How the finals learned: the loss in training of every mixture and seed."""
+"""How the finals learned: the loss in training of every mixture, mean of its seeds."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -7,56 +9,68 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import INK, LEGEND_LINE, SOFT, bare, counted, strokes, titled
+from mixwright.report.figures.style import LEGEND_LINE, SOFT, bare, counted, mixer_strokes, titled
 from mixwright.trust.intervals import REFERENCE
 
 # points of a line; noise of single steps hides the rest
-POINTS = 100
+POINTS = 40
 # share of the highest losses that the axis leaves out: those of the first steps
 ABOVE = 0.05
 
 
 def table(curves: pd.DataFrame) -> pd.DataFrame:
-    """Returns the curve of each arm and seed in few rows, natural's first.
+    """Returns the curve of each arm in few rows, natural's first.
 
-    Columns: `tokens` trained on so far; `loss`, the mean of the batches since the row before, in
-    `unit`.
+    Columns: `tokens` trained on so far; `loss`, the mean over the arm's `seeds` of the batches
+    since the row before, in `unit`.
     """
     names = _names(curves)
     lines = []
     for arm in sorted(set(names), key=lambda name: (name != REFERENCE, name)):
         seeds = curves[names == arm].sort_values(["seed", "step"]).groupby("seed")
-        for seed, rows in seeds:
-            lines.append(_thinned(rows).assign(arm=arm, seed=seed))
-    empty = pd.DataFrame({"tokens": [], "loss": [], "arm": [], "seed": []})
+        parts = pd.concat([_thinned(rows) for _, rows in seeds])
+        # the stretches of all seeds are the same steps
+        line = parts.groupby(level=0).agg({"tokens": "mean", "loss": "mean"})
+        lines.append(line.assign(arm=arm, seeds=len(seeds)))
+    empty = pd.DataFrame({"tokens": [], "loss": [], "arm": [], "seeds": []})
     frame = pd.concat(lines) if lines else empty
-    return frame[["arm", "seed", "tokens", "loss"]].assign(unit=LOSS.unit)
+    return frame[["arm", "seeds", "tokens", "loss"]].assign(unit=LOSS.unit)
 
 
 def figure(table: pd.DataFrame) -> Figure:
-    """Draws the loss against the tokens trained on: a colour a mixture, a thin line a seed."""
+    """Draws the loss against the tokens trained on: a line a mixture."""
     arms = list(dict.fromkeys(table.arm))
     drawing = Figure(figsize=(8.2, max(3.6, 1.1 * LEGEND_LINE * len(arms))))
     axes = drawing.add_axes((0.1, 0, 0.62, 1))
-    ways = strokes([arm for arm in arms if arm != REFERENCE])
-    ways[REFERENCE] = (INK, "-")
-    for arm in arms:
-        colour, dashes = ways[arm]
-        seeds = table[table.arm == arm].groupby("seed")
-        for number, (_, line) in enumerate(seeds):
-            axes.plot(
-                line.tokens,
-                line.loss,
-                color=colour,
-                linestyle=dashes,
-                linewidth=0.9,
-                alpha=0.8,
-                label=arm if number == 0 else None,
-            )
+    ways = mixer_strokes(arms)
+    for names in _alike(table, arms):
+        colour, dashes = ways[names[0]]
+        line = table[table.arm == names[0]]
+        axes.plot(
+            line.tokens,
+            line.loss,
+            color=colour,
+            linestyle=dashes,
+            linewidth=1.4,
+            label=" = ".join(names),
+        )
     _frame(axes, table)
-    reading = "Mean loss of the batches that each read, of its own text. A line is a seed."
+    mean = "mean of its seeds, " if table.seeds.max() > 1 else ""
+    reading = (
+        f"Loss on the text that each mixture itself is read from, {mean}smoothed."
+        " A lower line can be easier text."
+    )
     titled(drawing, "Had the final models learned out when they stopped?", reading)
     return drawing
+
+
+def _alike(table: pd.DataFrame, arms: Sequence[str]) -> list[list[str]]:
+    """The arms in lists; those of one mixture have one curve, and stand in one list."""
+    lists: dict[tuple[float, ...], list[str]] = {}
+    for arm in arms:
+        losses = table[table.arm == arm].loss
+        lists.setdefault(tuple(losses.tolist()), []).append(arm)
+    return list(lists.values())
 
 
 def _names(curves: pd.DataFrame) -> pd.Series:

@@ -174,7 +174,7 @@ def _reading(table: pd.DataFrame) -> str:
     """How to read the table; frames and intervals are explained where there are any."""
     reading = (
         f"Weights in percent. Blue: more than {REFERENCE}, orange: less;"
-        " full colour at a factor of 4."
+        " full colour: a quarter of it, or four times, and beyond."
     )
     if table.capped.any():
         reading += " Framed: at its cap."

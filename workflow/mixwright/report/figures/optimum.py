@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.measured.runs import base_mixture
-from mixwright.report.figures.style import INK, SOFT, bare, marks, row_lines, titled_above
+from mixwright.report.figures.style import INK, SOFT, bare, mixer_marks, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 
 PUBLISHED = "published"
@@ -51,13 +51,13 @@ def figure(table: pd.DataFrame) -> Figure:
     axes = drawing.add_axes((0.16, 0, 0.58, 1))
     row_lines(axes, len(domains))
     axes.axvline(1, color=SOFT, linewidth=1, zorder=0)
-    ways = marks([str(number) for number in range(len(optima))])
+    ways = mixer_marks([mixer for _, mixer in optima])
     for number, (origin, mixer) in enumerate(optima):
         rows = table[(table.origin == origin) & (table.mixer == mixer)]
         amounts = rows.set_index("domain").reindex(domains).amount
         step = min(0.11, 0.7 / len(optima))
         shift = step * (number - (len(optima) - 1) / 2)
-        way = ways[str(number)]
+        way = ways[mixer]
         if origin == PUBLISHED:
             _dots(axes, amounts, shift, way, f"published, {mixer}", filled=False)
         else:

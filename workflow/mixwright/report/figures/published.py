@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import INK, bare, marks, row_lines, titled_above
+from mixwright.report.figures.style import INK, bare, mixer_marks, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.shown import NO_METRICS, Metrics, mean_of_targets, readout_of
 
@@ -85,7 +85,7 @@ def figure(table: pd.DataFrame) -> Figure:
 def _dots(axes: Axes, table: pd.DataFrame, mixtures: Sequence[tuple[str, str]]) -> None:
     """The mixers' dots in a row lie below each other."""
     mixers = sorted(set(table.mixer))
-    ways = marks(mixers)
+    ways = mixer_marks(mixers)
     for number, mixer in enumerate(mixers):
         rows = table[table.mixer == mixer]
         shift = 0.09 * (number - (len(mixers) - 1) / 2)

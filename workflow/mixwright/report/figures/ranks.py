@@ -14,6 +14,7 @@ from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.report.figures.style import (
     INK,
+    RANK_LABEL,
     SOFT,
     bare,
     labelled,
@@ -89,8 +90,7 @@ def figure(table: pd.DataFrame) -> Figure:
     _panel(axes[1], table, "goal", mixers)
     axes[1].set_title("the goal's targets", loc="left", fontsize=10, color=INK)
     labelled(drawing, axes[0])
-    label = "rank correlation x 100"
-    drawing.supxlabel(label, color=SOFT, fontsize=9.5)
+    drawing.supxlabel(RANK_LABEL, color=SOFT, fontsize=9.5)
     reading = (
         "Spearman's correlation of predicted and measured, with 95% intervals over runs."
         " Held out: cross-validation."

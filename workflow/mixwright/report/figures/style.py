@@ -40,6 +40,23 @@ THEMED = {
 DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", "#0072b3")
 # Of words on coloured cells, which stay as they are where a dark page recolours INK and white.
 ON_CELL, ON_DARK_CELL = "#22262c", "#fffffe"
+# Of mixtures that are no mixer's: colour, and mark of a dot.
+NATURAL, UNIFORM = (INK, "*"), (SOFT, "X")
+# Mixers that often stand beside each other: the first ones differ in colour.
+COMMON = (
+    "effective-data",
+    "regmix",
+    "ensemble",
+    "additive",
+    "autoscale",
+    "mixmin",
+    "regmix-linear",
+    "log-linear",
+    "best-of-swarm",
+    "unimax",
+)
+# Of an axis that `rank_axis` makes.
+RANK_LABEL = "rank correlation x 100 (log scale of the distance to 100)"
 # Of the lines of axes, and of dots behind others.
 AXIS = "#9aa1ab"
 # Of a comparison's verdicts.
@@ -118,6 +135,32 @@ def marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     for number, name in enumerate(names):
         ways[name] = (SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
     return ways
+
+
+def mixer_marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Returns name -> colour and marker: a mixer has its own in every figure of every study."""
+    ways = {}
+    for name, number in _places(names).items():
+        ways[name] = (SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
+    return ways | {"natural": NATURAL, "uniform": UNIFORM}
+
+
+def mixer_strokes(names: Sequence[str]) -> "dict[str, tuple[str, Any]]":
+    """Returns name -> colour and line style; the colour is that of `mixer_marks`."""
+    ways: dict[str, tuple[str, Any]] = {"natural": (INK, "-"), "uniform": (SOFT, "-")}
+    for name, number in _places(names).items():
+        ways.setdefault(name, (SERIES[number % len(SERIES)], DASHES[number % len(DASHES)]))
+    return ways
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    """Name -> place: that of mixers never changes, all others follow."""
+    from mixwright.mixers import MIXERS
+
+    places: dict[str, int] = {}
+    for name in (*COMMON, *MIXERS, *names):
+        places.setdefault(name, len(places))
+    return places
 
 
 def diverging() -> "Colormap":
@@ -246,7 +289,7 @@ def table_cell(axes: "Axes", row: int, column: int, colour: Any, framed: bool) -
 def panels(
     count: int, columns: int, width: float, height: float, **share: Any
 ) -> "tuple[Figure, Sequence[Axes]]":
-    """Makes a figure of `count` panels, row by row.
+    """Makes a figure of `count` panels, row by row; rows have about as many each.
 
     Args:
         columns: panels in a row, at most.
@@ -256,8 +299,8 @@ def panels(
     """
     from matplotlib.figure import Figure
 
-    columns = min(columns, count)
     rows = math.ceil(count / columns)
+    columns = math.ceil(count / rows)
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # type: ignore[union-attr, call-arg]
     grid = figure.subplots(rows, columns, squeeze=False, **share).ravel()

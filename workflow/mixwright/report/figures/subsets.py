@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.report.figures.style import (
+    RANK_LABEL,
     SOFT,
     labelled,
-    marks,
+    mixer_marks,
     panel_title,
     panels,
     rank_axis,
@@ -57,7 +58,7 @@ def figure(table: pd.DataFrame) -> Figure:
         panel_title(panel, test)
         rank_axis(panel, "y", 1 - table.spearman.clip(lower=LEAST))
     labelled(drawing, axes[0])
-    axes[0].set_ylabel("rank correlation x 100")
+    axes[0].set_ylabel(RANK_LABEL.replace(" (", "\n("))
     drawing.supxlabel("runs fitted", color=SOFT, fontsize=9.5)
     reading = (
         "Mean of all targets. Full lines: random subsets, mean and standard deviation."
@@ -70,7 +71,7 @@ def figure(table: pd.DataFrame) -> Figure:
 def _panel(axes: Axes, rows: pd.DataFrame, mixers: Sequence[str]) -> None:
     all_runs = rows[rows.runs == rows.runs.max()]
     for (mixer, way), line in rows.groupby(["mixer", "way"], sort=False):
-        colour, mark = marks(mixers)[str(mixer)]
+        colour, mark = mixer_marks(mixers)[str(mixer)]
         if way == INFORMATIVE:
             # All runs are the same runs in any order.
             end = all_runs[(all_runs.mixer == mixer) & (all_runs.way != way)]

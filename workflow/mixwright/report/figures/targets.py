@@ -94,7 +94,7 @@ def figure(table: pd.DataFrame) -> Figure:
     unit = f", {' or '.join(units)}" if units not in ([], [table.judged.iloc[0]]) else ""
     reading = (
         f"{judged}{unit}. Blue: better than {REFERENCE}, orange: worse;"
-        " framed: beyond the 95% interval."
+        " framed: clearly so, beyond the 95% interval."
     )
     titled_above(drawing, axes, "On which targets does a mixture help?", reading)
     return drawing
