@@ -83,15 +83,15 @@ def answer_section(
     """
     # a share and its sign stand in one line
     headline = text(answer.headline).replace(" %", "\u00a0%")
-    told = {"How sure": answer.sure, "As good": (answer.level,), "What is lost": answer.costs}
+    parts = {"How sure": answer.sure, "As good": (answer.level,), "What is lost": answer.costs}
     return (
         f'<section id="answer"><p class="study">mixwright · {escape(study)}</p>'
-        f"<h1>{headline}</h1>{_told(told)}{caveat_box(caveats)}{_told({'What next': steps[:1]})}"
+        f"<h1>{headline}</h1>{_parts(parts)}{caveat_box(caveats)}{_parts({'What next': steps[:1]})}"
         f"{_mixture(answer)}{choices_table(answer.choices, answer.among)}</section>"
     )
 
 
-def _told(rows: Mapping[str, Sequence[str]]) -> str:
+def _parts(rows: Mapping[str, Sequence[str]]) -> str:
     """Labels, each with its sentences; those without are left out."""
     lines = ""
     for label, sentences in rows.items():

@@ -148,11 +148,11 @@ def ranged(interval: Mapping[str, float], digits: int) -> str:
 
 def forecasts(intervals: Mapping[str, Intervals]) -> dict[str, Intervals]:
     """Returns mixer -> intervals, without mixers whose numbers are of no model."""
-    kept = {}
+    sound = {}
     for mixer, ends in intervals.items():
         if not _of_no_model(mixer, intervals):
-            kept[mixer] = ends
-    return kept
+            sound[mixer] = ends
+    return sound
 
 
 def sign_words(metric: Metric) -> str:
