@@ -15,10 +15,10 @@ from mixwright.learners import TEXT
 from mixwright.report.choices import choices_of, chosen_among, level_with
 from mixwright.report.comparison import compare
 from mixwright.report.cost import Spent, took_json
+from mixwright.report.notes import with_mixtures
 from mixwright.report.outputs import as_json
 from mixwright.report.outside import measured_outside, outside_words, predicted_outside
 from mixwright.report.page import summary_page
-from mixwright.report.run_names import with_mixtures
 from mixwright.study.study import Study
 from mixwright.trust.surface import record
 from page_words import words

@@ -29,10 +29,10 @@ from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_proposals
+from mixwright.report.notes import with_mixtures
 from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
-from mixwright.report.run_names import with_mixtures
 from mixwright.report.text_caveats import text_caveats
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study

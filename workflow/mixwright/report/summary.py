@@ -38,9 +38,9 @@ from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_finals
+from mixwright.report.notes import shared_notes, with_mixtures
 from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.results import Records
-from mixwright.report.run_names import with_mixtures
 from mixwright.report.size_caveats import size_caveats
 from mixwright.report.speed import Speed
 from mixwright.report.text_caveats import text_caveats
@@ -309,7 +309,7 @@ def _arms(
             rank_correlation=ranks.get(mixer),
             weights=proposal.get("weights", {}),
             epochs=proposal.get("epochs", {}),
-            notes=with_mixtures(_shared_notes(mixer, mixtures), design),
+            notes=with_mixtures(shared_notes(mixer, mixtures), design),
             intervals=proposal.get("intervals", {}),
             tally=counts.get(mixer),
         )
@@ -326,18 +326,6 @@ def _references(study: Study, comparison: Comparison) -> list[str]:
 def _cost(design: pd.DataFrame, reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Mixer -> training tokens of the runs that it learned from."""
     return {mixer: proxy_tokens(design, roles) for mixer, roles in reads.items()}
-
-
-def _shared_notes(mixer: str, mixtures: Records) -> tuple[str, ...]:
-    """The notes that a mixer made on every one of its mixtures."""
-    notes = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
-    if not notes:
-        return ()
-    shared = []
-    for note in notes[0]:
-        if all(note in others for others in notes):
-            shared.append(note)
-    return tuple(shared)
 
 
 def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dict[str, float]:

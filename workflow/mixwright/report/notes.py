@@ -1,4 +1,4 @@
-"""Gives the runs that notes name by their hash a name that people can read: their mixture."""
+"""The notes of proposals as pages show them; a run stands in them with its mixture."""
 
 import re
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from mixwright.report.mixture_words import recipe
+from mixwright.report.results import Records
 
 # Letters of a hash that a page shows.
 SHORT = 6
@@ -31,3 +32,15 @@ def with_mixtures(notes: Iterable[str], design: pd.DataFrame) -> tuple[str, ...]
         return f"the run on {recipe(weights)} ({short})"
 
     return tuple(WORD.sub(named, note) for note in notes)
+
+
+def shared_notes(mixer: str, mixtures: Records) -> tuple[str, ...]:
+    """Returns the notes that a mixer made on every one of its mixtures."""
+    notes = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
+    if not notes:
+        return ()
+    shared = []
+    for note in notes[0]:
+        if all(note in others for others in notes):
+            shared.append(note)
+    return tuple(shared)
