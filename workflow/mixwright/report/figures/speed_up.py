@@ -15,8 +15,8 @@ from mixwright.report.figures.style import (
     SOFT,
     bare,
     counted,
+    mixer_strokes,
     row_lines,
-    strokes,
     titled_above,
 )
 from mixwright.report.speed import AT_ONCE, NEVER, REACHED, Speed, goal_on_the_way, speeds
@@ -79,9 +79,7 @@ def figure(table: pd.DataFrame) -> Figure:
     drawing = Figure(figsize=(8.2, height))
     lines = drawing.add_axes((LEFT, (below + BETWEEN) / height, ACROSS, above / height))
     rows = drawing.add_axes((LEFT, 0, ACROSS, below / height))
-    # as in the figure of the training losses
-    ways = strokes(sorted({*arms} - {REFERENCE}))
-    ways[REFERENCE] = (INK, "-")
+    ways = mixer_strokes(arms)
     for arm in arms:
         _draw_lines(lines, arm, table[table.arm == arm], ways[arm])
     _frame(lines, rows, table)
