@@ -11,7 +11,7 @@ from mixwright.report.by_target import Cell
 from mixwright.report.caveats import is_demonstration
 from mixwright.report.choices import choices_of, chosen_among, level_words
 from mixwright.report.comparison import Comparison
-from mixwright.report.mixture_words import amount, recipe, worth
+from mixwright.report.mixture_words import amount, on_goal, recipe, worth
 from mixwright.report.outside import Outside, none_worse, outside_words
 from mixwright.report.proposed import listed
 from mixwright.report.results import Records
@@ -79,9 +79,17 @@ def answer_of_finals(
     gap = comparison.difference(best, REFERENCE, comparisons=rivals)
     if chosen == REFERENCE:
         return replace(answer, headline=HEADLINES.get(gap.verdict, NO_WINNER))
-    words = worth(_gain(gap), gap.metric, float(comparison.means[REFERENCE]))
+    on_targets = on_goal(tuple(study.target_weights))
+    natural = float(comparison.means[REFERENCE])
+    words = worth(_gain(gap), gap.metric, natural, goal=on_targets)
     by_mixer = {mixer: record["weights"] for mixer, record in proposals.items()}
-    choices = choices_of(comparison, by_mixer, grounds.cost, grounds.outside)
+    choices = choices_of(
+        comparison,
+        by_mixer,
+        grounds.cost,
+        grounds.outside,
+        "proxy tokens" if learner.sized else "proxy runs",
+    )
     lost = outside_words(grounds.outside.get(chosen, ()), grounds.measured)
     return replace(
         answer,

@@ -25,15 +25,16 @@ class Choice:
     natural: Difference
     # from the best mixture, for this comparison alone; None: it is the best
     best: Difference | None
-    # training tokens of the proxies that its mixer learned from; 0: none, or they have none
+    # of the proxies that its mixer learned from: training tokens, or how many there are; 0: none
     cost: int = 0
+    cost_of: str = "proxy tokens"
     # the text outside the goal that loses most; None: none is known
     outside: Outside | None = None
 
     @property
     def learned_from(self) -> str:
         """What its mixer needed, in words."""
-        return f"{quantity(self.cost)} proxy tokens" if self.cost else "no proxies"
+        return f"{quantity(self.cost)} {self.cost_of}" if self.cost else "no proxies"
 
     def as_json(self) -> dict[str, Any]:
         """Returns what `summary.json` holds of it."""
@@ -62,14 +63,16 @@ def choices_of(
     weights: Mapping[str, Mapping[str, float]],
     cost: Mapping[str, int],
     outside: Mapping[str, Sequence[Outside]],
+    cost_of: str = "proxy tokens",
 ) -> tuple[Choice, ...]:
     """Returns the best mixture and those that are level with it; none where it stands alone.
 
     Args:
         comparison: of the final models that may be the answer.
         weights: mixer -> domain -> weight; mixers with several mixtures are left out.
-        cost: mixer -> training tokens of the runs that it learned from.
+        cost: mixer -> training tokens of the runs that it learned from, or their number.
         outside: mixer -> texts outside the goal, the worst first.
+        cost_of: what the cost counts.
     """
     best = str(comparison.means.index[0])
     rivals = max(len(comparison.distinct) - 1, 1)
@@ -85,6 +88,7 @@ def choices_of(
             natural=comparison.difference(name, REFERENCE, comparisons=rivals),
             best=None if name == best else comparison.difference(name, best),
             cost=cost.get(name, 0),
+            cost_of=cost_of,
             outside=texts[0] if texts else None,
         )
         choices.append(choice)
@@ -98,16 +102,30 @@ def level_words(choices: Sequence[Choice]) -> str:
     best, *others = choices
     names = listed([choice.mixer for choice in others])
     methods = "method" if len(others) == 1 else "methods"
-    words = f"As far as these final models can tell, the mixture of the {methods} {names}."
+    words = f"On the goal the mixture of the {methods} {names} does as well"
     if len(others) > 1:
-        words = f"As far as these final models can tell, the mixtures of the {methods} {names}."
+        words = f"On the goal the mixtures of the {methods} {names} do as well"
+    words += f", as far as these final models can tell.{_loses_least(choices)}"
     cheapest = min(choices, key=lambda choice: choice.cost)
     if not best.cost or 2 * cheapest.cost > best.cost:
         return words
     return (
-        f"{words} {cheapest.mixer} is the cheapest: it needs {cheapest.learned_from},"
+        f"{words} {cheapest.mixer} was the cheapest to learn: it needed {cheapest.learned_from},"
         f" {best.mixer} {quantity(best.cost)}."
     )
+
+
+def _loses_least(choices: Sequence[Choice]) -> str:
+    """Which of them loses least outside the goal, where they differ beyond their intervals."""
+    known = [choice for choice in choices if choice.outside is not None]
+    if len(known) < len(choices):
+        return ""
+    texts = {choice.mixer: choice.outside for choice in known if choice.outside is not None}
+    least = min(texts, key=lambda mixer: texts[mixer].worse)
+    first = texts[choices[0].mixer]
+    if not texts[least].high < first.low:
+        return ""
+    return f" {least} loses least outside the goal: {texts[least].words}."
 
 
 def choices_table(choices: Sequence[Choice], among: Sequence[str]) -> str:
@@ -126,7 +144,7 @@ def choices_table(choices: Sequence[Choice], among: Sequence[str]) -> str:
     known = any(choice.outside for choice in choices)
     if known:
         heads.append("worst outside the goal")
-    heads += ["proxy tokens", "its mixture"]
+    heads += [choices[0].cost_of, "its mixture"]
     rows = []
     for choice in choices:
         row = [
@@ -145,7 +163,9 @@ def choices_table(choices: Sequence[Choice], among: Sequence[str]) -> str:
         f" mixtures ({', '.join(among)}); all others on this page are for one comparison alone,"
         " and narrower."
     )
-    title = "Several methods chose mixtures that do as well: any of them will do"
+    title = "Mixtures that do as well on the goal"
+    if known:
+        title += "; they differ in what they lose outside it"
     return table(heads, rows, title) + note(text(words))
 
 

@@ -32,7 +32,7 @@ OVER_CAP = Loss(
     "over_cap",
     "read",
     "{share} of its documents not scored: over corpus.target_bytes",
-    "Of each target only {size} is scored, whole documents in the order of their hashes"
+    "Of each target only {size} is scored, a sample of whole documents by their hashes"
     " (key corpus.target_bytes); left out of its documents: {names}.",
     serious=0.0,
 )

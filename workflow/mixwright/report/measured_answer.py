@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mixwright.learners import Metric
 from mixwright.report.answer import Answer, export_line, proposed_by
-from mixwright.report.mixture_words import recipe, worth
+from mixwright.report.mixture_words import on_goal, recipe, worth
 from mixwright.report.proposed import Proposed, listed
 from mixwright.trust.intervals import REFERENCE
 
@@ -22,6 +22,7 @@ def answer_of_swarm(
     ranking: Sequence[str],
     costs: Sequence[str] = (),
     natural: float | None = None,
+    targets: Sequence[str] = (),
 ) -> Answer:
     """Returns the answer of a swarm: the mixture of the mixer that ranks held-out runs best.
 
@@ -34,6 +35,7 @@ def answer_of_swarm(
         ranking: sentences on how well mixers rank held-out runs.
         costs: what the mixture gives up, a sentence each.
         natural: what is predicted of the goal at natural; None: unknown.
+        targets: those of the goal.
     """
     first = proposals[0]
     file = f"results/{study}/mixtures/{first.name}.json"
@@ -49,7 +51,7 @@ def answer_of_swarm(
         return Answer(headline, (guess, *sure))
     headline = f"Train on {recipe(first.weights)}: what it gains over natural is unknown."
     if first.verdict == "better" and gain:
-        words = worth(float(gain["value"]), metric, natural)
+        words = worth(float(gain["value"]), metric, natural, goal=on_goal(targets))
         headline = f"Train on {recipe(first.weights)}: predicted {words}."
     by_name = {proposal.name: proposal.weights for proposal in proposals}
     return Answer(

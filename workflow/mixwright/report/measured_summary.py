@@ -92,6 +92,7 @@ class Measured:
             (self.ranking, self._ranks()),
             given_up(self.predicted, self.chosen, self.metrics, self.targets),
             natural,
+            tuple(self.targets),
         )
 
     @property

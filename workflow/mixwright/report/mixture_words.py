@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mixwright.errors import counted
 from mixwright.learners import PERCENT, Metric
+from mixwright.report.proposed import listed
 from mixwright.trust.intervals import REFERENCE
 
 # Domains that the first sentence names, and their letters, at most; the block below it has all.
@@ -44,7 +45,11 @@ def recipe(weights: Mapping[str, float]) -> str:
 
 
 def worth(
-    gain: float, metric: Metric, natural: float | None = None, reference: str = REFERENCE
+    gain: float,
+    metric: Metric,
+    natural: float | None = None,
+    reference: str = REFERENCE,
+    goal: str = "",
 ) -> str:
     """Returns what a mixture is worth in words: `0.24 nats/token better than natural, ...`.
 
@@ -56,9 +61,13 @@ def worth(
         metric: what the number is.
         natural: natural's number, where it is known.
         reference: what it is better than.
+        goal: on what, as `on_goal` returns it.
     """
     side = "better" if gain >= 0 else "worse"
-    words = f"{amount(gain, metric)} {metric.unit or metric.title} {side} than {reference}"
+    if goal and reference != REFERENCE:
+        # "the mean of your runs on a" is read as the mean of some runs
+        goal = f",{goal}"
+    words = f"{amount(gain, metric)} {metric.unit or metric.title} {side} than {reference}{goal}"
     if metric.unit == "nats/token" and metric.name != "perplexity":
         change = 1 - math.exp(-gain)
         if abs(change) < 0.0005:
@@ -71,6 +80,19 @@ def worth(
     if gain < 0:
         of = of.replace("fewer", "more").replace("less", "more")
     return f"{words}, about {_share(abs(gain) / natural)} {of}"
+
+
+def on_goal(targets: Sequence[str]) -> str:
+    """Returns the targets that a goal weighs, as the end of a sentence: ` on a, b and c`.
+
+    Empty without targets. Many, or long names, are counted.
+    """
+    if not targets:
+        return ""
+    names = listed(sorted(targets))
+    if len(targets) > NAMED or len(names) > LETTERS:
+        return f" on the {len(targets)} targets of the goal"
+    return f" on {names}"
 
 
 def amount(value: float, metric: Metric) -> str:

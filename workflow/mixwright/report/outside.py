@@ -137,7 +137,8 @@ def outside_words(rows: Sequence[Outside], measured: bool) -> str:
         words = [row.words for row in worse[:NAMED]]
         if len(worse) > NAMED:
             words.append(f"{len(worse) - NAMED} more")
-        return f"{start} than natural outside the goal: {listed(words)}."
+        sentence = f"{start} than natural outside the goal: {listed(words)}."
+        return sentence + _in_perplexity(worse[0]) + _others(len(rows) - len(worse))
     count = counted(len(rows), "text")
     return f"{start} than natural outside the goal: not one of {count}, as far as can be told."
 
@@ -154,6 +155,24 @@ def none_worse(targets: int, measured: bool) -> str:
         return f"The target of the goal {verb}"
     verb = "gets worse" if measured else "is predicted to get worse"
     return f"Not one of the {targets} targets of the goal {verb}"
+
+
+def _in_perplexity(row: Outside) -> str:
+    """What a loss of a text means, where it is large and in nats/token."""
+    if row.metric.unit != "nats/token" or row.metric.name == "perplexity" or row.worse < 0.1:
+        return ""
+    factor = np.exp(row.worse)
+    words = f"{factor:.2g} times the" if factor >= 2 else f"{100 * (factor - 1):.0f} % higher"
+    return f" On {row.text} that is about {words} perplexity."
+
+
+def _others(count: int) -> str:
+    """That the other texts outside the goal are not clearly worse."""
+    if not count:
+        return ""
+    if count == 1:
+        return " The other text outside the goal is not clearly worse."
+    return f" Of the other {count} texts outside the goal none is clearly worse."
 
 
 def _row(weights: Weights, domains: Sequence[str]) -> Array:

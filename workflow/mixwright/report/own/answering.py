@@ -10,7 +10,7 @@ from mixwright.errors import counted
 from mixwright.mixers.laws.mixer import TEACHES
 from mixwright.report.answer import Answer
 from mixwright.report.caveats import Caveat
-from mixwright.report.mixture_words import recipe, worth
+from mixwright.report.mixture_words import on_goal, recipe, worth
 from mixwright.report.own.cells import SAME, level, side, size
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.target_rows import TargetRow, predicted_goal
@@ -189,7 +189,8 @@ def _headline(result: OwnResult) -> str:
     if gain is None:
         return f"Train on {mixture}: {result.source.mixer} proposes it, and predicts no losses."
     natural = predicted_goal(result, result.goal.natural)
-    words = worth(gain, result.readout.metric, natural, reference)
+    on_targets = on_goal(tuple(result.goal.targets))
+    words = worth(gain, result.readout.metric, natural, reference, on_targets)
     return f"Train on {mixture}: predicted {words}."
 
 
