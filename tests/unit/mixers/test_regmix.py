@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import pytest
 
 from mixwright.goal import Goal
-from mixwright.mixers import create
+from mixwright.mixers import create, load
 from mixwright.mixers.regmix.tree_search import survivors
 from mixwright.mixture import Domain
 from mixwright.numerics.spread import Spread
@@ -82,3 +84,30 @@ def test_the_last_trees_are_walked_only_for_mixtures_that_they_can_still_lift():
     best = np.argsort(leaves.sum(axis=1))[:50]
     assert set(best) == set(alive)
     assert sum(walked) < 0.75 * mixtures * rounds
+
+
+def test_a_refit_that_is_read_for_the_goal_grows_the_same_trees_and_no_others():
+    observations = swarm(np.random.default_rng(6).dirichlet(np.ones(4), 40))
+    twice = np.column_stack([observations.losses, observations.losses[:, ::-1] ** 2])
+    several = replace(observations, targets=("t", "u"), losses=twice[:, [0, -1]])
+    domains = tuple(Domain(name, 400_000) for name in NAMES)
+    goal = Goal(domains, {"u": 1.0}, 1e5, Bounds.of(domains, 1e5))
+    full = create("regmix", {"iterations": 30}).fit(several)
+    all_targets, narrow = full.refit(several), full.narrowed(goal).refit(several)
+    assert narrow.models[1] == all_targets.models[1]
+    assert narrow.models[0].bare and not all_targets.models[0].bare
+    assert narrow.propose(goal) == all_targets.propose(goal)
+    predicted = narrow.predict(several.amounts)
+    assert (predicted[:, 1] == all_targets.predict(several.amounts)[:, 1]).all()
+    # what nobody reads is the target's median
+    assert (predicted[:, 0] == np.median(several.losses[:, 0])).all()
+
+
+def test_trees_in_memory_and_trees_of_their_text_predict_the_same_bits(tmp_path):
+    observations = swarm(np.random.default_rng(7).dirichlet(np.ones(4), 40))
+    mixer = create("regmix", {"iterations": 30}).fit(observations)
+    predicted = mixer.predict(observations.amounts)
+    mixer.save(tmp_path)
+    again = load("regmix", tmp_path)
+    assert (again.predict(observations.amounts) == predicted).all()
+    assert again.models == tuple(trees.text for trees in mixer.models)

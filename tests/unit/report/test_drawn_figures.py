@@ -278,3 +278,16 @@ def test_numbers_that_are_written_in_a_drawing_keep_their_digits(tmp_path):
     written = [word for word in words(drawing).split() if word.replace(".", "").isdigit()]
     assert any(len(word) == 5 for word in written)
     assert [word for word in written if f">{word}<" not in svg] == []
+
+
+def test_a_mixer_looks_the_same_whoever_stands_beside_it():
+    from mixwright.mixers import MIXERS
+    from mixwright.report.figures.style import COMMON, mixer_marks, mixer_strokes
+
+    assert {*COMMON} <= {*MIXERS}
+    for ways in (mixer_marks, mixer_strokes):
+        alone = ways(["regmix"])["regmix"]
+        assert alone == ways(["natural", "ensemble", "regmix", "regmix@code"])["regmix"]
+        beside = ways(COMMON)
+        assert len({str(beside[name]) for name in COMMON}) == len(COMMON)
+        assert len({beside[name][0] for name in COMMON[:7]}) == 7

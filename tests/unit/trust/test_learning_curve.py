@@ -177,3 +177,17 @@ def test_the_command_writes_points_and_the_answer(tmp_path):
         and len(found["points"]) == 6
         and found["next"]["more"] == 10
     )
+
+
+def test_a_raise_that_rounds_to_nothing_is_said_in_words():
+    flat = curve(lambda n: 0.02 + n**-2.0)
+    assert "0.000" not in flat.answer(more=1)
+    assert "leave the rank correlation at" in flat.answer(more=1)
+
+
+def test_the_expected_rank_correlation_is_the_one_that_the_answer_names():
+    steep = curve(lambda n: 4 * n**-0.7)
+    record = steep.as_json(more=7)
+    assert f"to {record['expected']['spearman']:.3f}" in record["answer"]
+    assert record["expected"]["runs"] == steep.runs + 7
+    assert record["expected"]["low"] <= record["expected"]["spearman"]

@@ -80,8 +80,11 @@ def minimise(
         damping = np.clip(np.where(better, damping / 4, damping * 6), 1e-9, 1e9)
         theta[rows[better]] = trial[better]
         cost[rows[better]] = trial_cost[better]
-        r[better] = trial_r[better]
-        jacobian[better] = trial_jacobian[better]
+        if better.all():
+            r, jacobian = trial_r, trial_jacobian
+        else:
+            r[better] = trial_r[better]
+            jacobian[better] = trial_jacobian[better]
 
         awake = quiet < PATIENCE
         if not awake.all():

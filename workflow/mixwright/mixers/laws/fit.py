@@ -107,14 +107,31 @@ def fit_law(
         start = _parameters(near.raised(-spread.floor), deviation)
 
     trusted = trust(losses, spread) / deviation[:, None]
+    runs = _Runs.of(weights)
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
         target = above_floor.T[rows]
-        return _residuals(theta, weights, target, deviation[rows], trusted[rows])
+        return _residuals(theta, runs, target, deviation[rows], trusted[rows])
 
     theta, _ = minimise(start, residuals, strength, centre, iterations)
     law = _law(theta, deviation).raised(spread.floor)
     return law.where(spread.varies, law.flat(spread.centre))
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """What every step of a fit asks of the runs, (runs, domains) each."""
+
+    weights: Array
+    # of the weights; finite where a weight is 0
+    logs: Array
+    # 1 where a run has some of the domain, 0 elsewhere
+    some: Array
+
+    @classmethod
+    def of(cls, weights: Array) -> "_Runs":
+        logs = np.log(np.maximum(weights, 1e-300))
+        return cls(weights, logs, (weights > 0).astype(np.float64))
 
 
 def trust(losses: Array, spread: Spread) -> Array:
@@ -221,16 +238,16 @@ def _parameters(law: Law, spread: Array) -> Array:
 
 def _residuals(
     theta: Array,
-    weights: Array,
+    runs: _Runs,
     losses: Array,
     spread: Array,
     trusted: Array,
 ) -> tuple[Array, Array]:
     """Returns trusted residuals (targets, runs), and their Jacobian.
 
-    The Jacobian by theta (targets, parameters) is (targets, runs, parameters). Weights are
-    (runs, domains), losses (targets, runs) in nats/token, spread is (targets,), and trusted
-    (targets, runs) is what a residual is multiplied by.
+    The Jacobian by theta (targets, parameters) is (targets, runs, parameters). Losses are
+    (targets, runs) in nats/token, spread is (targets,), and trusted (targets, runs) is what a
+    residual is multiplied by.
     """
     law = _law(theta, spread)
     transfer, exponent, linear = _blocks(theta)
@@ -240,9 +257,11 @@ def _residuals(
     power = law.power[:, None]
     offset = law.offset[:, None]
 
-    logs = np.log(np.maximum(weights, 1e-300))
-    powers = np.exp(law.exponent[:, None, :] * logs)
-    terms = law.transfer[:, None, :] * np.where(weights > 0, powers, 0.0)
+    # in place, here and below: to make room for an array takes as long as to fill it
+    terms = law.exponent[:, None, :] * runs.logs
+    np.exp(terms, out=terms)
+    terms *= runs.some
+    terms *= law.transfer[:, None, :]
     effective = offset + terms.sum(axis=2)
     fall = scale * effective**-power
     # The derivative of the loss by effective data.
@@ -252,10 +271,12 @@ def _residuals(
     jacobian[..., SCALE] = fall
     jacobian[..., POWER] = -power * fall * np.log(effective)
     jacobian[..., OFFSET] = slope * offset
-    jacobian[..., transfer] = slope[..., None] * terms
+    np.multiply(slope[..., None], terms, out=jacobian[..., transfer])
     bend = law.exponent * (1 - law.exponent)
-    jacobian[..., exponent] = jacobian[..., transfer] * (bend[:, None, :] * logs)
-    jacobian[..., linear] = spread[:, None, None] * weights
+    bent = bend[:, None, :] * runs.logs
+    np.multiply(jacobian[..., transfer], bent, out=jacobian[..., exponent])
+    np.multiply(spread[:, None, None], runs.weights, out=jacobian[..., linear])
+    jacobian *= trusted[..., None]
 
-    predicted = level + fall + law.linear @ weights.T
-    return (predicted - losses) * trusted, jacobian * trusted[..., None]
+    predicted = level + fall + law.linear @ runs.weights.T
+    return (predicted - losses) * trusted, jacobian

@@ -42,6 +42,9 @@ TABLE = ".csv"
 # Significant digits of a table's numbers: they are drawn as they are written.
 DIGITS = 8
 PICTURE = re.compile(r"base64,([A-Za-z0-9+/=\s]+)")
+# What turns words by no angle, and the room before a line.
+UNTURNED = re.compile(r' transform="rotate\(-0 [^)]*\)"')
+INDENT = re.compile(r"\n +(?=<)")
 TAG = re.compile(r"<[^>]*>")
 # A number of 1 or more with over two digits behind its point; pictures in base64 have no points.
 LONG_NUMBER = re.compile(r"(?<![\d.])([1-9]\d*\.\d\d)\d+")
@@ -141,10 +144,14 @@ def _slim(svg: str) -> str:
     from mixwright.report.figures.style import FAMILIES
 
     first, *others = FAMILIES
-    with_fonts = svg.replace(f"'{first}'", f"'{first}', {', '.join(others)}")
+    families = f"'{first}', {', '.join(others)}"
+    # said once, for all words whose style names no other
+    with_fonts = svg.replace(f"font-family: '{first}'; ", "").replace(f"'{first}'", families)
+    with_fonts = with_fonts.replace("<svg ", f'<svg font-family="{families}" ', 1)
     with_pictures = PICTURE.sub(lambda match: f"base64,{_few_colours(match[1])}", with_fonts)
     # what is written in the drawing keeps its digits
-    return TAG.sub(lambda match: LONG_NUMBER.sub(r"\1", match[0]), with_pictures)
+    shorter = TAG.sub(lambda match: LONG_NUMBER.sub(r"\1", match[0]), with_pictures)
+    return UNTURNED.sub("", INDENT.sub("\n", shorter))
 
 
 def _few_colours(encoded: str) -> str:

@@ -88,6 +88,7 @@ def figure(table: pd.DataFrame) -> Figure:
     drawing.supylabel(f"{table.measure.iloc[0]}, minus the base run's", color=SOFT, fontsize=9.5)
     reading = (
         "Dots: runs, mean of the targets. Line: fitted power law; band: all laws within noise."
+        " Steepest first."
     )
     titled(drawing, "What does more of each domain do?", reading)
     return drawing

@@ -212,6 +212,7 @@ def _matrix(table: pd.DataFrame, question: str, reading: str) -> Figure:
     if goal.any() and not goal.all():
         axes.axvline(int(goal.sum()) - 0.5, color=SOFT, linewidth=0.8)
         reading += " Bold: the goal's."
+    reading += " Most help first."
     titled_above(drawing, axes, question, reading)
     return drawing
 

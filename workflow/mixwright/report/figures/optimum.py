@@ -71,7 +71,7 @@ def figure(table: pd.DataFrame) -> Figure:
     bare(axes, ticks="x")
     reading = (
         "The best amounts at the base run's total. Line: the base run."
-        " The optimum depends on the objective."
+        " The optimum depends on the objective. Largest first."
     )
     titled_above(drawing, axes, "How much of each domain?", reading)
     return drawing

@@ -60,7 +60,7 @@ def figure(table: pd.DataFrame) -> Figure:
     drawing.supxlabel("weight, a share of 1", color=SOFT, fontsize=9.5)
     reading = (
         "Dot: the proposal. Lines: from the least to the greatest weight in each region,"
-        " one weight at a time."
+        " one weight at a time. Largest first."
     )
     titled(drawing, "How sharp is the optimum?", reading)
     return drawing

@@ -42,17 +42,20 @@ DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", "
 ON_CELL, ON_DARK_CELL = "#22262c", "#fffffe"
 # Of mixtures that are no mixer's: colour, and mark of a dot.
 NATURAL, UNIFORM = (INK, "*"), (SOFT, "X")
-# Mixers that often stand beside each other: the first ones differ in colour.
+# Mixers in the order of their looks: those that often stand beside each other, as the first seven
+# do, and the last three with some of those, differ in colour.
 COMMON = (
     "effective-data",
     "regmix",
     "ensemble",
     "additive",
-    "autoscale",
-    "mixmin",
-    "regmix-linear",
     "log-linear",
     "best-of-swarm",
+    "regmix-linear",
+    "bimix",
+    "joint",
+    "autoscale",
+    "mixmin",
     "unimax",
 )
 # Of an axis that `rank_axis` makes.
