@@ -347,12 +347,15 @@ def test_a_law_that_stands_for_a_mixer_says_so(open_page: Opener) -> None:
     hand = Hand.on(open_page, explorer(("effective-data", "regmix", "log-linear")))
     assert hand.words("law") == ""
     choices = hand.at("mixer").locator("option").all_inner_texts()
-    assert choices == ["effective-data (stands for regmix too)", "log-linear"]
+    assert choices == ["effective-data (also in place of regmix)", "log-linear"]
     hand = Hand.on(open_page, explorer(("regmix", "log-linear")))
     choices = hand.at("mixer").locator("option").all_inner_texts()
-    assert choices[0] == "regmix (by the law of effective-data)"
+    assert choices[0] == "regmix (by the fitted law effective-data)"
     words = hand.words("law")
-    assert "regmix has no formula: the effective-data law of the same runs stands for it" in words
+    assert (
+        "regmix has no formula: the fitted law effective-data of the same runs stands for it"
+        in words
+    )
     likeness = [target["likeness"] for target in record_of("regmix")["targets"]]
     assert f"{min(near['rank'] for near in likeness):.3f}" in words
     assert f"{max(near['rmse'] for near in likeness):.3f} nats/token" in words

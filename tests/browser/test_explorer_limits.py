@@ -185,10 +185,14 @@ def test_what_if_at_most_so_much_of_a_domain(open_page: Opener, tmp_path: Path) 
     half = surface.quantile * np.sqrt(variance)
     words = hand.words("price").replace("−", "-")
     assert words.startswith("Your limits cost ")
+    # a limit never improves an optimum, so an end below 0 is not shown
+    ends = [end for end in (cost - half, cost + half) if end > 0]
     numbers = [float(number) for number in re.findall(r"-?\d+\.\d+", words)]
-    assert numbers == pytest.approx([cost, cost - half, cost + half], abs=6e-4)
+    assert numbers == pytest.approx([cost, *ends], abs=6e-4)
     assert ("not distinguishable from 0" in words) == (cost - half <= 0)
-    assert hand.words("best") == "as good as the optimum inside your limits"
+    assert ("by the refits at most" in words) == (cost - half <= 0)
+    assert hand.words("best") == "the best inside your limits"
+    check_prices(hand, surface.formula.predict(both))
 
     assert f"{NAMES[k]}={cap:g}" in shlex.split(hand.words("propose"))
     proposal = by_the_line(hand.words("propose"), surface)
@@ -199,6 +203,95 @@ def test_what_if_at_most_so_much_of_a_domain(open_page: Opener, tmp_path: Path) 
     hand.press("limits")
     assert not hand.at("price").is_visible()
     assert hand.edge(NAMES[k], "most").input_value() == "60"
+    assert heads(hand) == ["than natural", "than optimum"]
+    assert not hand.at("inside-line").is_visible()
+
+
+def heads(hand: Hand) -> list[str]:
+    """With what the predictions are compared."""
+    return hand.window.locator("#explorer-targets .heads .change").all_inner_texts()
+
+
+def check_prices(hand: Hand, predicted: np.ndarray) -> None:
+    """Each target shows its price: predictions (2, targets) inside the limits and without them."""
+    assert heads(hand) == ["than natural", "than without limits"]
+    prices = predicted[0] - predicted[1]
+    assert np.abs(prices).max() > 0.01
+    for name, price in zip(TARGETS, prices.tolist(), strict=True):
+        row = hand.window.locator("#explorer-targets .target:not(.heads)", has_text=name)
+        size, verdict = row.locator(".change").last.inner_text().split()
+        assert float(size) == pytest.approx(abs(price), abs=6e-3)
+        assert verdict == ("worse" if price > 0 else "better")
+        assert row.locator(".change").last.get_attribute("data-head") == "than without limits"
+
+
+def test_a_price_has_no_end_below_nothing(open_page: Opener) -> None:
+    """A limit that barely binds costs next to nothing, and cannot gain anything."""
+    hand = Hand.on(open_page, explorer(("effective-data",)))
+    best = made("effective-data").wish.best
+    k = int(best.argmax())
+    hand.limit(NAMES[k], "most", round(100 * float(best[k]) - 1, 2))
+    words = hand.words("price")
+    matched = re.fullmatch(
+        r"Your limits cost (\S+) nats/token \(by the refits at most (\S+)\):"
+        r" not distinguishable from 0\.",
+        words,
+    )
+    assert matched, words
+    cost, most = map(float, matched.groups())
+    assert 0 <= cost <= most
+
+
+def test_trained_mixtures_inside_the_limits_are_offered_the_best_first(open_page: Opener) -> None:
+    gain = "better than natural by 0.141 nats/token [0.125, 0.158]"
+    worse = "worse than natural by 0.040 nats/token [0.020, 0.060]"
+    measured = {
+        "uniform": f"5.105 nats/token, {gain}",
+        "natural": "5.246 nats/token",
+        "effective-data": f"5.286 nats/token, {worse}",
+    }
+    content = explorer(measured=measured, gains={"uniform": gain, "effective-data": worse})
+    hand = Hand.on(open_page, content)
+    assert not hand.at("inside-line").is_visible()
+    shares = {preset.title: preset.weights for preset in content.presets}
+    wanted = [
+        f"uniform: {gain}",
+        "natural: 5.246 nats/token",
+        f"effective-data's proposal: {worse}",
+    ]
+    other = shares["effective-data's proposal"]
+    name = max(NAMES, key=lambda one: other[one] - shares["natural"][one])
+    assert other[name] > max(1 / len(NAMES), shares["natural"][name]) + 0.01
+    offers = hand.at("inside-trained").get_by_role("button")
+    hand.limit(name, "most", round(100 * other[name] + 0.5, 2))
+    assert hand.words("inside-line").startswith("Trained and measured mixtures inside your limits:")
+    assert offers.all_inner_texts() == wanted
+    hand.limit(name, "most", round(100 * other[name] - 0.5, 2))
+    assert offers.all_inner_texts() == wanted[:2]
+    hand.press("optimise")
+    assert hand.words("untrained") == "The mixture above is predicted only."
+    offers.first.click()
+    assert hand.weights == pytest.approx([1 / len(NAMES)] * len(NAMES), abs=1e-9)
+    assert hand.words("untrained") == ""
+    hand.press("limits")
+    assert not hand.at("inside-line").is_visible()
+
+
+def test_what_a_limit_moved_stays_when_it_is_cleared(open_page: Opener) -> None:
+    hand = Hand.on(open_page, explorer(("effective-data",)))
+    best = made("effective-data").wish.best
+    k = int(best.argmax())
+    hand.limit(NAMES[k], "most", 2)
+    hand.limit(NAMES[k], "most", "")
+    assert hand.words("message") == f"{NAMES[k]} stays at 2 %: Undo or Re-optimise."
+    hand.offer("Re-optimise")
+    assert hand.weights == pytest.approx(best.tolist(), abs=0.02)
+    hand.type(k, "3")
+    hand.type(k, "")
+    assert hand.words("message") == f"{NAMES[k]} stays at 3 %: Undo or Re-optimise."
+    assert hand.share(k).input_value() == "3"
+    hand.offer("Undo")
+    assert hand.weights == pytest.approx(best.tolist(), abs=0.02)
 
 
 def test_what_re_optimise_does_to_a_typed_share_is_said_and_undone(open_page: Opener) -> None:

@@ -75,9 +75,16 @@ class ArmSummary:
         """What its final models measured: `5.070 nats/token, better than natural by 0.176 ...`."""
         metric = self.natural.metric
         loss = f"{self.scores[metric.name]:.3f} {metric.unit}".rstrip()
-        if self.natural.arm == self.natural.reference:
+        if not self.gain:
             return loss
-        return f"{loss}, {self.natural.sentence}"
+        return f"{loss}, {self.gain}"
+
+    @property
+    def gain(self) -> str:
+        """Compares it with natural: `better than natural by 0.176 ...`; empty for natural."""
+        if self.natural.arm == self.natural.reference:
+            return ""
+        return self.natural.sentence
 
     @property
     def sentence(self) -> str:

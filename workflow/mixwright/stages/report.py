@@ -174,6 +174,7 @@ def _explorer(
         max_epochs=plan.config["goal"].get("max_epochs"),
         runs="the proxies",
         measured={arm.mixer: arm.measured for arm in arms},
+        gains={arm.mixer: arm.gain for arm in arms},
     )
 
 

@@ -42,8 +42,8 @@ function laws_offered(data) {
     const stood_for = views.filter(({ represents }) => represents !== null);
     const others = listed(stood_for.map(({ mixer }) => mixer));
     let words = of.join(", ");
-    if (of.length === 0) words = `${others} (by the law of ${surface.law})`;
-    else if (stood_for.length > 0) words += ` (stands for ${others} too)`;
+    if (of.length === 0) words = `${others} (by the fitted law ${surface.law})`;
+    else if (stood_for.length > 0) words += ` (also in place of ${others})`;
     const [first] = views;
     return { surface: s, mixer: first.mixer, words, place: data.views.indexOf(first) };
   }).sort((a, b) => a.place - b.place);
