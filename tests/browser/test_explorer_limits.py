@@ -385,3 +385,13 @@ def test_locked_shares_are_typed_without_rounding_s_digits(open_page: Opener) ->
     line = shlex.split(hand.words("propose"))
     assert f"{NAMES[1]}=0.2" in line[line.index("--fix") :]
     assert hand.at("price").is_visible() and "Your locks cost" in hand.words("price")
+
+
+def test_the_heading_starts_where_the_tool_does(open_page: Opener) -> None:
+    hand = Hand.on(open_page, explorer(("effective-data",)), width=1400)
+    lefts = []
+    for part in ("h2", "#explorer"):
+        box = hand.window.locator(part).bounding_box()
+        assert box is not None
+        lefts.append(box["x"])
+    assert lefts[0] == pytest.approx(lefts[1], abs=0.5)

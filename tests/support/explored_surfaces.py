@@ -89,7 +89,8 @@ def explorer(
 
 def page(content: Explorer) -> str:
     """A page that holds the explorer."""
-    return document("planted", f"<h1>Planted</h1><section>{explorer_section(content)}</section>")
+    section = f"<h2>Try a mixture yourself</h2>{explorer_section(content)}"
+    return document("planted", f'<h1>Planted</h1><section id="explore">{section}</section>')
 
 
 __all__ = ["LOSS", "MIXERS", "NAMES", "explorer", "made", "page", "planted", "record_of", "reread"]

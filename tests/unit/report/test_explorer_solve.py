@@ -388,7 +388,9 @@ def test_what_is_not_convex_is_never_certified():
     bent["parameters"]["g"] = [1.8] * 5
     every, without = solved([surface, {}], [surface, {"importance": {"t0": 1.0, "t2": 1.0}}])
     assert not every["certified"] and every["weights"] is not None
-    assert every["reason"] == "the law of t1 is not convex: a better mixture may lie elsewhere"
+    assert (
+        every["reason"] == "the fitted law of t1 is not convex: a better mixture may lie elsewhere"
+    )
     assert without["certified"]
 
 
