@@ -48,6 +48,8 @@
 #            results/{study}/finals/{pack}.parquet    final models, trained
 #            results/{study}/curves/{pack}.parquet    their losses along the training
 #            results/{study}/scores/{pack}.parquet    and scored
+#            results/{study}/snapshot_scores/{pack}.parquet  copies of them on the way, scored,
+#                                                     where the study keeps some
 #            results/{study}/task_scores/{pack}.parquet  on tasks too, where the study names some;
 #                                                     task_answers/ question by question
 #            results/{study}/report/{figure}.svg      figures, with .csv, .pdf and .png beside each

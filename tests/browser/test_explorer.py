@@ -178,7 +178,7 @@ def test_a_pasted_mixture_is_taken_or_refused_in_words(open_page: Opener) -> Non
     assert hand.words("paste-fault") == ""
     assert hand.weights == pytest.approx([0, 0, 0.2, 0, 0.3, 0.5], abs=1e-12)
     # the paste breaks the floor of one domain and the group: it is taken, and the page says so
-    assert f"{NAMES[3]} 0 is below its floor 0.02" in hand.words("cover")
+    assert f"{NAMES[3]} 0 % is below its min 2 %" in hand.words("cover")
     hand.press("undo")
     assert hand.weights == before
 
@@ -205,14 +205,12 @@ def test_a_link_keeps_the_state(open_page: Opener) -> None:
     assert again.at("tokens").input_value() == "1.5B"
     assert again.at("domain-order").input_value() == "weight"
     assert again.slider(2).is_disabled()
-    assert (
-        again.window.get_by_label(f"most of {NAMES[5]}, percent", exact=True).input_value() == "40"
-    )
+    assert again.edge(NAMES[5], "most").input_value() == "40"
     hand.window.goto(address.split("#")[0] + "#explore")
     assert hand.file() == before
     broken = Hand(open_page(Path(path), address=address[address.index("#") : -9]))
     assert "link" in broken.words("message")
-    assert "warn" in broken.at("message").get_attribute("class")
+    assert "warn" in broken.at("message").locator("..").get_attribute("class")
     assert broken.weights == Hand.on(open_page, explorer()).weights
 
 
@@ -273,7 +271,7 @@ def test_passes_follow_the_budget_and_warn_in_words(open_page: Opener) -> None:
 
 def test_without_tokens_passes_are_unknown_until_they_are_typed(open_page: Opener) -> None:
     hand = Hand.on(open_page, explorer(("effective-data",), of_study=False, tokens=None))
-    assert hand.words("natural-term") == "against mean of the runs"
+    assert hand.words("natural").endswith("than mean of the runs")
     hand.at("tokens").fill("")
     hand.at("tokens").press("Enter")
     assert hand.row(0).locator("small").inner_text() == ""
@@ -346,11 +344,18 @@ def test_rows_are_sorted_by_what_matters(open_page: Opener) -> None:
 
 
 def test_a_law_that_stands_for_a_mixer_says_so(open_page: Opener) -> None:
-    hand = Hand.on(open_page, explorer(("effective-data", "regmix")))
+    hand = Hand.on(open_page, explorer(("effective-data", "regmix", "log-linear")))
     assert hand.words("law") == ""
-    hand.at("mixer").select_option("regmix")
+    choices = hand.at("mixer").locator("option").all_inner_texts()
+    assert choices == ["effective-data (also in place of regmix)", "log-linear"]
+    hand = Hand.on(open_page, explorer(("regmix", "log-linear")))
+    choices = hand.at("mixer").locator("option").all_inner_texts()
+    assert choices[0] == "regmix (by the fitted law effective-data)"
     words = hand.words("law")
-    assert "regmix has no formula: the effective-data law of the same runs stands for it" in words
+    assert (
+        "regmix has no formula: the fitted law effective-data of the same runs stands for it"
+        in words
+    )
     likeness = [target["likeness"] for target in record_of("regmix")["targets"]]
     assert f"{min(near['rank'] for near in likeness):.3f}" in words
     assert f"{max(near['rmse'] for near in likeness):.3f} nats/token" in words
@@ -364,11 +369,13 @@ def test_a_point_outside_the_runs_is_called_a_guess(open_page: Opener) -> None:
     cover = hand.at("cover")
     assert cover.get_attribute("role") == "status" and cover.get_attribute("aria-live") == "polite"
     hand.start("mean of the runs")
-    assert hand.words("cover") == "The runs cover this mixture."
+    assert hand.words("cover") == "" and hand.words("inside") == ""
+    assert hand.words("trained") == "Runs like this were trained."
     hand.move(3, 100)
-    assert "The runs do not cover this mixture: it lies far out" in hand.words("cover")
+    assert "No runs like this were trained: it lies far out" in hand.words("cover")
+    assert hand.words("trained") == "" and "a guess" in hand.words("inside")
     assert "a guess" in hand.words("cover")
-    assert "warn" in cover.get_attribute("class")
+    assert "warn" in cover.locator("..").get_attribute("class")
     assert any("the runs do not cover" in note for note in hand.file()["notes"])
 
 
@@ -380,17 +387,19 @@ def test_the_summary_is_of_the_goal_and_its_refits(open_page: Opener) -> None:
     here, natural, best = surface.formula.predict(both).mean(axis=1)
     shown = float(hand.words("goal"))
     assert shown == pytest.approx(here, abs=6e-4)
-    assert float(hand.words("natural").split()[0].replace("−", "-")) == pytest.approx(
-        here - natural, abs=6e-4
-    )
-    assert float(hand.words("best").split()[0].replace("−", "-")) == pytest.approx(
-        here - best, abs=6e-4
-    )
+    for name, other in (("natural", natural), ("best", best)):
+        size, verdict = hand.words(name).split()[:2]
+        assert float(size) == pytest.approx(abs(here - other), abs=6e-4)
+        assert verdict == ("worse" if here > other else "better")
     signs = [np.sign(np.diff(refit.predict(both[:2]).mean(axis=1))[0]) for refit in surface.refits]
     agree = sum(sign == np.sign(natural - here) for sign in signs)
-    assert hand.words("agree") == f"{agree} of 12 refits agree on the sign"
+    who = "All 12" if agree == 12 else f"{agree} of 12"
+    verdict = "better" if here < natural else "worse"
+    assert hand.words("agree") == f"{who} refits say {verdict} than natural."
     apart = np.abs(both[0] - NATURAL).sum() / 2
     assert float(hand.words("moved").split()[0]) == pytest.approx(100 * apart, abs=0.06)
+    hand.start("natural")
+    assert hand.words("agree") == ""
 
 
 def test_targets_of_several_units_have_a_goal_once_they_are_weighed(open_page: Opener) -> None:
@@ -415,8 +424,47 @@ def test_more_is_better_where_it_is(open_page: Opener) -> None:
     here, natural = surface.intervals(both)[0]
     assert float(hand.words("goal")) == pytest.approx(here.mean(), abs=6e-3)
     verdict = "better" if here.mean() > natural.mean() else "worse"
-    assert hand.words("natural").split()[-1] == verdict
+    assert hand.words("natural").split()[1] == verdict
     for name, mine, theirs in zip(TARGETS, here.tolist(), natural.tolist(), strict=True):
         row = hand.window.locator("#explorer-targets .target", has_text=name)
         verdict = "better" if mine > theirs else "worse"
         assert row.locator(".change").first.inner_text().split()[-1] == verdict
+
+
+def test_presets_say_which_were_trained_and_what_that_measured(open_page: Opener) -> None:
+    words = "5.070 nats/token, better than natural by 0.176 nats/token [0.160, 0.192]"
+    hand = Hand.on(open_page, explorer(measured={"effective-data": words}, runs="the proxies"))
+    assert hand.choice("natural") == "natural, not trained"
+    assert hand.choice("effective-data's proposal") == "effective-data's proposal"
+    hand.start("effective-data's proposal")
+    sentence = f"Final models of this mixture were trained, and measured {words}."
+    assert hand.words("trained") == sentence
+    assert hand.words("goal-words").endswith("predicted for models like the proxies")
+    assert hand.file()["notes"][0].endswith("effective-data's proposal")
+    hand.move(0, 35)
+    assert hand.at("start").input_value() == ""
+    assert "No final model of this mixture was" in hand.words("trained")
+
+
+def test_targets_outside_the_goal_stand_apart(open_page: Opener) -> None:
+    hand = Hand.on(open_page, explorer())
+    apart = hand.window.locator("#explorer-targets .apart")
+    assert not apart.is_visible()
+    hand.weigh(TARGETS[0], 0)
+    rows = hand.window.locator("#explorer-targets .target:not(.heads)").all_inner_texts()
+    assert rows[2] == "Not in the goal: watched only"
+    assert rows[3].startswith(TARGETS[0])
+    hand.at("target-order").select_option("name")
+    assert hand.window.locator("#explorer-targets .target").last.inner_text().startswith(TARGETS[0])
+
+
+def test_reset_says_what_it_resets(open_page: Opener) -> None:
+    hand = Hand.on(open_page, explorer())
+    hand.limit(NAMES[0], "most", 20)
+    hand.move(1, 30)
+    changed = hand.weights
+    hand.press("reset")
+    assert "locks, limits, weights of targets and budget are as when" in hand.words("message")
+    assert hand.edge(NAMES[0], "most").input_value() == "60"
+    hand.offer("Undo")
+    assert hand.weights == changed

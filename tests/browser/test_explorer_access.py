@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -34,7 +35,7 @@ def test_everything_is_done_by_keyboard_alone(open_page: Opener) -> None:
         reached.append(hand.window.evaluate("document.activeElement.outerHTML.slice(0, 300)"))
         if 'type="range"' in reached[-1]:
             break
-    assert any('data-do="preset"' in each for each in reached)
+    assert any("explorer-start" in each for each in reached)
     assert any("explorer-domain-order" in each for each in reached)
     outline = hand.window.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
@@ -49,7 +50,8 @@ def test_everything_is_done_by_keyboard_alone(open_page: Opener) -> None:
     keyboard.press("Tab")
     keyboard.type("33")
     keyboard.press("Enter")
-    keyboard.press("Tab")
+    for _ in range(3):
+        keyboard.press("Tab")
     keyboard.press("Space")
     weights = hand.weights
     assert weights[0] == pytest.approx(0.33, abs=1e-9)
@@ -57,9 +59,13 @@ def test_everything_is_done_by_keyboard_alone(open_page: Opener) -> None:
 
 
 @pytest.mark.parametrize("units", ["losses", "units"])
-@pytest.mark.parametrize("width", [400, 700, 1280])
+@pytest.mark.parametrize("width", [320, 400, 700, 1280])
 def test_no_width_scrolls_sideways(open_page: Opener, width: int, units: str) -> None:
-    hand = Hand.on(open_page, explorer(("effective-data",), units, tokens=5e9), width=width)
+    content = explorer(("effective-data",), units, tokens=5e9)
+    long = replace(content.presets[-1], title=f"{'a-long-name, ' * 6}and its proposal")
+    content = replace(content, presets=(*content.presets[:-1], long))
+    hand = Hand.on(open_page, content, width=width)
+    hand.limit(NAMES[0], "most", 10)
     open_all(hand)
     assert not wide(hand.window)
 
@@ -137,7 +143,7 @@ def test_paper_has_the_mixture_and_no_controls(open_page: Opener) -> None:
             "nodes => nodes.filter((node) => node.checkVisibility()).length"
         )
         assert shown == 0, selector
-    assert hand.row(0).locator("input[type=number]").is_visible()
+    assert hand.share(0).is_visible()
     assert hand.at("goal").is_visible() and hand.at("targets").is_visible()
 
 
@@ -178,3 +184,20 @@ def test_surfaces_of_other_domains_and_foreign_proposals_are_no_presets() -> Non
     assert [preset.title for preset in content.presets] == ["natural", "uniform"]
     assert explorer_of("planted", {}).surfaces == {}
     assert explorer_section(explorer_of("planted", {})) == ""
+
+
+def test_a_mixture_that_several_propose_is_one_preset() -> None:
+    even = {"mixer": "unimax", "weights": dict.fromkeys(NAMES, 1 / len(NAMES))}
+    other = {"mixer": "autoscale", "weights": {NAMES[0]: 0.5, NAMES[1]: 0.5}}
+    content = explorer_of(
+        "planted",
+        {"effective-data": record_of("effective-data")},
+        [even, other],
+        start="unimax",
+        measured={"unimax": "5.2 nats/token"},
+    )
+    titles = ["natural", "uniform, unimax's proposal too", "autoscale's proposal"]
+    assert [preset.title for preset in content.presets] == titles
+    assert content.start == titles[1]
+    assert content.presets[1].measured == "5.2 nats/token"
+    assert content.without == ("unimax", "autoscale")

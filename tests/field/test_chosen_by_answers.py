@@ -80,7 +80,7 @@ def test_the_mixture_is_chosen_by_the_answers(shop: Shop) -> None:
 def test_finals_are_judged_by_their_answers(shop: Shop) -> None:
     summary = record(shop, "report/summary.json")
     assert [metric["name"] for metric in summary["metrics"]] == ["points", "loss"]
-    assert summary["headline"] == "Use the mixture of effective-data."
+    assert summary["headline"] == "Use the mixture of the method effective-data."
     assert "points of accuracy" in summary["detail"][0]
     cells = summary["by_target"]["boxes"]
     assert cells["effective-data"]["value"] == 100

@@ -155,8 +155,8 @@ def test_a_whole_corpus_has_no_caveat(tmp_path):
         ([*WHOLE, *[None] * 30], {}, "!Rows without text"),
         ([*WHOLE, *[" \n"] * 30], {}, "!Rows without text"),
         ([*WHOLE, *[f"{text}\0" for text in WHOLE[:30]]], {}, "!Rows with characters that are no"),
-        ([*WHOLE, *WHOLE], {}, "Text that stands there before"),
-        ([f"{words(n, 20)}\n{words(1, 80)}" for n in range(60)], {}, "Long lines that stand"),
+        ([*WHOLE, *WHOLE], {}, "Text that repeats an earlier one"),
+        ([f"{words(n, 20)}\n{words(1, 80)}" for n in range(60)], {}, "Long lines that repeat"),
     ],
     ids=["cut", "null", "blank", "null bytes", "repeats", "lines"],
 )

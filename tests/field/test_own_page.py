@@ -116,7 +116,10 @@ def test_the_answer_comes_first_and_every_section_has_its_place(tmp_path, swarm)
     ]
     assert re.search(r"Train on \d+\s% \w+, .* better than the mean of your runs", shown.text)
     # natural is unknown, and the page says so
-    assert "The natural mixture" in shown.text and "--available" in shown.text
+    assert (
+        "is unknown: the mean of your runs stands for it" in shown.text
+        and "--available" in shown.text
+    )
     assert not re.search(r"(better|worse) than natural by|\d better than natural", shown.text)
     assert "web at most 30 %" in shown.text
     assert "mixwright page --fit" in shown.text
@@ -156,6 +159,8 @@ def test_where_the_runs_cannot_tell_that_is_the_answer(tmp_path, swarm):
     assert "These runs cannot tell which mixture is best." in shown.text
     assert "Before you trust this" in shown.text
     assert not re.search(r"Train on \d", shown.text)
+    # a guess that nothing supports is not offered to be copied
+    assert not re.search(r"web: 0\.\d+", shown.text) and "Nothing supports it" in shown.text
 
 
 def test_no_name_breaks_out_of_the_page_or_of_its_data(tmp_path, swarm):
@@ -221,6 +226,95 @@ def test_a_mixer_that_predicts_nothing_has_no_explorer_and_says_so(tmp_path, swa
     assert "there is nothing to try out here" in shown.text
     assert "predicts no losses" in shown.text
     assert not any("explorer" in script for script in shown.scripts)
+
+
+@pytest.mark.parametrize("mixer", ["natural", "uniform"])
+def test_a_baseline_has_a_page_too(tmp_path, swarm, mixer):
+    place = fit(tmp_path, *swarm, mixer)
+    shown = page(place, "--cap", "web=0.5")
+    assert "there is nothing to try out here" in shown.text
+    if mixer == "natural":
+        assert "This is the mean of your runs: natural says nothing" in shown.text
+
+
+def test_a_proposal_that_is_the_natural_mixture_says_to_keep_it(tmp_path, swarm):
+    place = fit(tmp_path, *swarm)
+    natural = ["web=0.4", "code=0.3", "wiki=0.2", "books=0.1"]
+    tokens = ["web=4e9", "code=3e9", "wiki=2e9", "books=1e9"]
+    shown = page(place, "--available", *tokens, "--fix", *natural, draws=10)
+    assert "Keep your data as it is: no mixture inside your bounds" in shown.text
+    # the best run is better and has another mixture: the bounds bar it
+    assert "Its mixture lies outside your bounds" in shown.text
+
+
+def test_a_best_run_that_beats_the_prediction_is_offered_beside_it(tmp_path, swarm):
+    mixtures, losses = swarm
+    losses.loc[5, "prose"] = losses.prose.min() - 0.05
+    place = fit(tmp_path, mixtures, losses)
+    shown = page(place, "--target", "prose", draws=10)
+    best = re.search(r"Your best run, run-005, measured (\S+) nats/token, which is", shown.text)
+    assert float(best[1]) == pytest.approx(losses.prose[5], abs=5e-4)
+    assert "Train its mixture beside this one" in shown.text
+
+
+def test_bounds_that_came_with_a_surface_are_named_or_applied(tmp_path, swarm):
+    place = fit(tmp_path, *swarm)
+    surface = tmp_path / "surface.json"
+    assert main(["surface", "--fit", str(place), "--to", str(surface), "--draws", "0"]) == 0
+    record = json.loads(surface.read_text())
+    most = [0.3 if name == "web" else 1.0 for name in record["domains"]]
+    groups = [{"name": "dry", "domains": ["code", "wiki"], "least": 0.1, "most": 0.7}]
+    record["goal"]["bounds"] = {"least": [0.0] * 4, "most": most, "groups": groups}
+    surface.write_text(json.dumps(record))
+    options = ["--cap", "web=0.3", "--group", "code+wiki>=0.1", "code+wiki<=0.7"]
+    shown = page(surface)
+    assert f"To apply them, type {shlex.join(options)}" in shown.text
+    assert "not applied" not in page(surface, *options).text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--mixture", "p.html"], "name another file"),
+        (["--draws", "3"], "ask for 10 or more"),
+        (["--available", "web=9", "code=9", "wiki=9", "books=9", "--tokens", "90"], ""),
+        (
+            ["--available", "web=9", "code=9", "wiki=9", "books=9", "--tokens", "90"]
+            + ["--max-epochs", "2"],
+            "ask for fewer tokens",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line_that_names_the_fix(
+    tmp_path, swarm, monkeypatch, capsys, words, message
+):
+    place = fit(tmp_path, *swarm)
+    monkeypatch.chdir(tmp_path)
+    code = main(["page", "--fit", str(place), "--to", "p.html", "--draws", "0", *words])
+    errors = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("mixwright:")
+    ]
+    assert code == bool(message) and len(errors) == code
+    assert all(message in line for line in errors)
+
+
+def test_many_targets_long_names_percents_and_a_constant_target(tmp_path, swarm):
+    mixtures, losses = swarm
+    rng = np.random.default_rng(5)
+    names = [f"target_{place}_{'y' * 70}" for place in range(20)]
+    for name in names:
+        share = rng.dirichlet(np.ones(4))
+        effective = 0.05 + mixtures[["web", "code", "wiki", "books"]].to_numpy() @ share
+        losses[name] = (90 - 20 * effective**-0.3).round(2)
+    losses["flat"] = 2.5
+    columns = ["--targets", "prose", "flat", *names, "--higher-better", *names]
+    place = fit(tmp_path, mixtures, losses, "effective-data", *columns)
+    shown = page(place, "--target", "prose", "flat")
+    assert "flat: the same in every run" in shown.text
+    assert all(name in shown.text for name in names)
+    assert re.search(r"by \d+(\.\d)? points", shown.text)
+    # the best mixture of each of the first targets alone; the others are counted
+    assert "7 more targets: not shown" in shown.text
 
 
 def test_a_surface_makes_a_page_with_fewer_sections(tmp_path, swarm):

@@ -144,9 +144,9 @@ def test_every_list_of_weights_at_the_terminal_has_its_owner(kind):
     lines = [line for line in text.splitlines() if len(re.findall(r"\d %", line)) > 2]
     assert lines
     for line in lines:
-        if line.startswith("Train on "):
+        if line.startswith(("Train on ", "In this demonstration")):
             # the answer: the next sentence says whose it is
-            assert re.search(r"mixture of [a-z-]+", text.partition(line)[2]), line
+            assert re.search(r"method \(mixer\) [a-z-]+ proposed it", text.partition(line)[2]), line
             continue
         assert re.search(r"weights of [a-z-]+: |[a-z-]+ proposes ", line), line
 
@@ -166,7 +166,7 @@ def test_every_target_has_its_results_and_its_predictions():
         assert set(row) == set(study_tables.ARMS)
         assert row["regmix"]["predicted"] == 5.0 and row["uniform"]["predicted"] is None
     page = whole(summary_page(summary))
-    assert "Target by target" in page and "Predicted of each mixer" in page
+    assert "Target by target" in page and "Losses predicted of each mixer" in page
     text = printed(content)
     for target in study_tables.TARGETS:
         assert re.search(rf"^ {target} .*\d\.\d{{3}}", text, re.MULTILINE), target

@@ -242,9 +242,9 @@ def test_the_table_of_the_data_has_both_numbers(tmp_path):
     assert [round(row.natural, 2) for row in rows] == [0.77, 0.15, 0.08]
     assert [row.passes for row in rows] == [0.5, None, 2.25]
     page = data_section(rows, "regmix")
-    for cell in ("9 M", "estimated", "450 k", "76.9%", "0.5", "2.25"):
+    for cell in ("9 M", "450 k", "76.9%", "0.5", "2.25"):
         assert f"<td>{cell}</td>" in page
-    assert "domains.NAME.tokens states them" in page
+    assert "All sizes are estimated." in page and "domains.NAME.tokens states them" in page
     assert data_section(data_rows(None, mixtures, "regmix"), "regmix") == ""
 
 
@@ -292,10 +292,10 @@ def test_the_summary_holds_the_table(capsys):
             {"contaminated": 9, "dropped_contaminated": 9, "bytes_contaminated": 9_000},
             "Text that shares a passage with a target was left out: web (0.6%)",
         ),
-        ({"bytes_duplicates": 15_000}, "Text that stands there before was left out"),
-        ({"duplicates": 25}, "Documents that stand there before were left in: web (1%)"),
-        ({"duplicates": 900}, "!Documents that stand there before were left in: web (36%)"),
-        ({"bytes_repeated_lines": 15}, "Long lines that stand there before were left out"),
+        ({"bytes_duplicates": 15_000}, "Text that repeats an earlier one was left out"),
+        ({"duplicates": 25}, "Documents that repeat an earlier one were left in: web (1%)"),
+        ({"duplicates": 900}, "!Documents that repeat an earlier one were left in: web (36%)"),
+        ({"bytes_repeated_lines": 15}, "Long lines that repeat an earlier one were left out"),
         ({"altered": 3}, "Rows with characters that are no text"),
         ({"empty": 3}, "Rows without text"),
     ],
@@ -331,5 +331,7 @@ def test_a_target_of_which_a_part_is_scored_is_told():
     design = pd.DataFrame({"run": [], "domain": [], "weight": [], "tokens": []})
     entry = {"cleaning": {"read": 1000, "over_cap": 350, "bytes_read": 10}}
     (caveat,) = corpus_caveats([], {"held": entry}, design, [])
-    assert caveat.serious and "only corpus.target_bytes are scored" in caveat.text
+    assert caveat.serious and "Of each target only a part is scored" in caveat.text
+    (caveat,) = corpus_caveats([], {"held": entry}, design, [], target_bytes=30_000)
+    assert "only 30 kB is scored" in caveat.text and "held (35%)" in caveat.text
     assert "held (35%)" in caveat.text

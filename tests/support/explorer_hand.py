@@ -96,7 +96,7 @@ class Hand:
         """Presses the lock of a domain."""
         self.row(k).locator("button").click()
 
-    def limit(self, name: str, side: str, percent: float) -> None:
+    def limit(self, name: str, side: str, percent: float | str) -> None:
         """Types the least or the most of a domain or a group."""
         self._typed(self.edge(name, side), percent)
 
@@ -141,6 +141,6 @@ class Hand:
         return list(shares.values())
 
     @staticmethod
-    def _typed(field: Locator, number: float) -> None:
+    def _typed(field: Locator, number: float | str) -> None:
         field.fill(str(number))
         field.press("Enter")

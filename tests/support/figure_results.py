@@ -42,6 +42,8 @@ def trained() -> dict[str, Any]:
         "mixtures": study_tables.mixtures(),
         "scores": study_tables.scores(),
         "curves": study_tables.curves(),
+        "finals": study_tables.finals(),
+        "snapshot_scores": study_tables.snapshot_scores(study_tables.scores()),
         "documents": study_tables.documents(),
         "transfer": _transfer(),
         "surfaces": surfaces,

@@ -180,6 +180,44 @@ def scores(
     )
 
 
+def finals(seeds: tuple[int, ...] = (1, 2), tokens: int = 200_000) -> pd.DataFrame:
+    """Finals of all arms, as far as figures read them."""
+    rows = []
+    for arm in ARMS:
+        for seed in seeds:
+            rows.append(
+                {
+                    "mixer": arm,
+                    "goal": None,
+                    "seed": seed,
+                    "store_key": f"{arm}{seed}",
+                    "folder": f"store/{arm}{seed}/model",
+                    "tokens": tokens,
+                    "seconds": 1.0,
+                    "train_loss": 4.0,
+                    "status": None,
+                    "step": None,
+                    "realised": [],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def snapshot_scores(ends: pd.DataFrame, tokens: int = 200_000) -> pd.DataFrame:
+    """Copies on the way to the scores of finals: each halving of the tokens costs 0.1 nats/token.
+
+    Args:
+        ends: the scores of finals.
+        tokens: of a final.
+    """
+    pieces = []
+    for part in (8, 4, 2):
+        lost = 0.1 * np.log2(part)
+        on_targets = ends[ends.task.isin(TARGETS)].drop(columns="unigram")
+        pieces.append(on_targets.assign(tokens=tokens // part, value=on_targets.value + lost))
+    return pd.concat(pieces, ignore_index=True)
+
+
 def documents(
     seed: int = 0,
     arms: dict[str, float] = ARMS,

@@ -42,6 +42,8 @@ def trained() -> dict[str, Any]:
         "learning_curve": curve(design, losses),
         "scores": _scores(),
         "curves": _curves(),
+        "finals": _finals(),
+        "snapshot_scores": _snapshot_scores(),
         "documents": _documents(),
         "transfer": _transfer(),
     }
@@ -182,6 +184,27 @@ def _scores() -> pd.DataFrame:
                     rows.append((arm, seed, task, metric, scale * loss, 0.02, 60, 5.0))
     columns = ["mixer", "seed", "task", "metric", "value", "stderr", "n", "unigram"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _finals() -> pd.DataFrame:
+    rows = []
+    for arm in ARMS:
+        for seed in (1, 2, 3):
+            rows.append(
+                (arm, None, seed, f"{arm}{seed}", None, 120_000_000, 1.0, 4.0, None, None, [])
+            )
+    return pd.DataFrame(rows, columns=tables.FINALS.schema.names)
+
+
+def _snapshot_scores() -> pd.DataFrame:
+    ends = _scores().drop(columns="unigram")
+    pieces = []
+    for number, part in enumerate((0.05, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)):
+        # lower than at the end, for natural's last value is the lowest there
+        lost = 0.05 * (8 - number) - 0.15 * (ends.mixer != "natural")
+        copy = ends.assign(tokens=int(120_000_000 * part), value=ends.value + lost)
+        pieces.append(copy)
+    return pd.concat(pieces, ignore_index=True)
 
 
 def _documents() -> pd.DataFrame:

@@ -2,9 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
+from mixwright import tables
+from mixwright.jobs.status_stages import Reported, present, stages
+from mixwright.study.study import Study
 from paper_stand_ins import write_stand_ins
 from workshop import HOUSE, Workshop, merged, read_study
 
@@ -58,3 +63,26 @@ def test_a_tiny_overlay_runs_to_the_end(house, paper, monkeypatch):
     summary = json.loads((report / "summary.json").read_text())
     assert {"natural"} | {arm["mixer"] for arm in summary["arms"]} == ARMS[paper]
     assert Path(report / "summary.html").stat().st_size > 10_000
+    if study["final"].get("snapshots"):
+        check_speed_ups(house, study, summary)
+
+
+def check_speed_ups(house: Workshop, study: dict[str, Any], summary: dict[str, Any]) -> None:
+    """Copies of all finals are scored on every target, drawn and told, and status counts them."""
+    results = house.folder / "results" / study["study"]
+    scores = tables.read([*results.glob("snapshot_scores/*.parquet")], tables.SNAPSHOT_SCORES)
+    assert set(scores.mixer) == {"autoscale", "autoscale-robust", "natural", "uniform"}
+    assert set(scores.task) == set(study["targets"])
+    assert scores.tokens.nunique() == len(study["final"]["snapshots"])
+    speeds = {speed["mixer"]: speed for speed in summary["speed_ups"]}
+    assert set(speeds) == set(scores.mixer) - {"natural"}
+    drawn = pd.read_csv(results / "report" / "speed_up.csv")
+    told = drawn[drawn.row == "speed"].set_index("arm")
+    assert {arm: told.status[arm] for arm in told.index} == {
+        mixer: speed["status"] for mixer, speed in speeds.items()
+    }
+    assert "natural's final" in (results / "report" / "summary.html").read_text()
+    listed = Study.read(results / "study.json")
+    reported = Reported((), (), (), "report/summary")
+    (way,) = (s for s in stages(listed, results, reported) if s.name == "losses on the way")
+    assert len(present(results, way.products)) == len(way.products) == len(listed.final_packs)

@@ -145,6 +145,13 @@ SCORES = _table(
     nullable="stderr",
     optional="unigram higher",
 )
+# As SCORES, of copies of finals after so many tokens of training, on the targets alone.
+SNAPSHOT_SCORES = _table(
+    "snapshot_scores",
+    key="mixer seed tokens task metric",
+    columns="mixer:str seed:int tokens:int task:str metric:str value:float stderr:float n:int",
+    nullable="stderr",
+)
 # Companion of SCORES: one row a scored document, so that the losses of two finals can be paired.
 # label: 0 or 1, where the example has one. accuracy, accuracy_norm: 0 or 1, and probability of the
 # right answer, where the example is a question with several (mixwright.corpus.choices).

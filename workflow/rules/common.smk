@@ -28,6 +28,7 @@ from mixwright.jobs.resources import (
     cleaning_minutes,
     memory_mb,
     scoring_minutes,
+    snapshot_minutes,
     task_minutes,
     tokenizing_mb,
     tokenizing_minutes,

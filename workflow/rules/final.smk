@@ -1,6 +1,7 @@
 # REQUIRES  results/{study}/mixtures/{arm}.json, shards/{name}/, tokenizer/, targets/{name}.npz
 # PRODUCES  results/{study}/finals/{pack}.parquet (and the models, in results/store/finals),
 #           curves/{pack}.parquet, scores/{pack}.parquet, final_documents/{pack}.parquet,
+#           snapshot_scores/{pack}.parquet where the study keeps copies of finals on the way,
 #           task_scores/{pack}.parquet, task_answers/{pack}.parquet where the study names tasks
 
 
@@ -60,6 +61,35 @@ rule evaluate_finals:
         "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json"
         " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
         " --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"
+
+
+rule evaluate_snapshots:
+    input:
+        finals="results/{study}/finals/{pack}.parquet",
+        shards=SHARDS,
+        targets=TARGETS,
+    output:
+        scores="results/{study}/snapshot_scores/{pack}.parquet",
+    log:
+        "logs/{study}/evaluate_snapshots/{pack}.log",
+    conda:
+        f"../../envs/{STUDY.learner.environment}.yaml"
+    resources:
+        gpu=int(CONFIG["final"]["device"] == "cuda"),
+        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final", runs=1),
+        runtime=lambda wc, attempt: attempt
+        * snapshot_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
+    params:
+        spec=spec(
+            "evaluation.final_tokens",
+            "evaluation.document_tokens",
+            "evaluation.example_tokens",
+        ),
+        version=VERSIONS["evaluate"],
+    shell:
+        "python -m mixwright evaluate-snapshots --study results/{wildcards.study}/study.json"
+        " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
+        " --to {output.scores:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate_tasks:

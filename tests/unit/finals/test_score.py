@@ -91,9 +91,9 @@ def test_scores_are_a_table_of_every_task_and_equal_finals_are_scored_once(
     finals, tmp_path, monkeypatch
 ):
     calls = []
-    losses = evaluation._folder_losses
+    losses = evaluation.folder_losses
     monkeypatch.setattr(
-        evaluation, "_folder_losses", lambda *arguments: calls.append(1) or losses(*arguments)
+        evaluation, "folder_losses", lambda *arguments: calls.append(1) or losses(*arguments)
     )
     shards = make_shards(tmp_path / "shards")
     scored = evaluate_finals(

@@ -14,7 +14,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.jobs import lease
 from mixwright.jobs.lease import take, visible
-from mixwright.stages.final import evaluate_finals, train_finals
+from mixwright.stages.final import evaluate_finals, evaluate_snapshots, train_finals
 from mixwright.stages.proxies import train_proxies
 
 FOUR = "\n".join(f"GPU {i}: NVIDIA H100 80GB HBM3 (UUID: GPU-{i}{i}{i}{i}-aaaa)" for i in range(4))
@@ -193,6 +193,7 @@ def test_every_stage_on_a_gpu_leases_before_it_reads_anything(tmp_path, monkeypa
         ),
         lambda: train_finals(tmp_path / "study.json", "pack", [none], [none], none, none),
         lambda: evaluate_finals(tmp_path / "study.json", none, [none], [none], none, none),
+        lambda: evaluate_snapshots(tmp_path / "study.json", none, [none], [none], none),
     ):
         with pytest.raises(SystemExit, match="leased 1"):
             stage()

@@ -23,7 +23,7 @@ from mixwright.jobs.plan.lines import plan_lines, short_time
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import read_prices
 from mixwright.jobs.plan.space import space_of
-from mixwright.jobs.plan.work import FITS
+from mixwright.jobs.plan.work import FITS, works
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
 from mixwright.stages.plan import plan
@@ -361,8 +361,32 @@ def test_the_weights_of_proxies_are_counted_and_told(capsys):
 
 def test_copies_of_finals_are_counted():
     plain = space_of(study()).models_mb
-    copied = space_of(study(final={"trainer": "transformers", "snapshots": [1000, 2000]})).models_mb
-    assert plain > 0 and copied == pytest.approx(3 * plain)
+    keeping = study(final={"snapshots": [0.5, 2000]})
+    assert plain > 0 and space_of(keeping).models_mb == pytest.approx(3 * plain)
+    assert keeping.final_trainer == study().final_trainer
+    (before,), (after,) = (
+        [work for work in works(planned) if work.stage == "finals"]
+        for planned in (study(), keeping)
+    )
+    assert after.jobs == dict(before.jobs) | {"evaluate_snapshots": len(keeping.final_packs)}
+    a_copy = keeping.evaluation["final_tokens"] * len(keeping.config["targets"])
+    assert after.scored - before.scored == after.runs * 2 * a_copy
+
+
+def test_copies_that_nobody_has_scored_are_still_to_do(tmp_path):
+    keeping = study(final={"snapshots": [0.5]})
+    folders = {"finals": keeping.final_packs, "packs": keeping.packs, "measured": keeping.batches}
+    folders["report"] = ()
+    for folder, names in folders.items():
+        (tmp_path / folder).mkdir()
+        for name in names:
+            (tmp_path / folder / f"{name}.parquet").touch()
+    (tmp_path / "report" / "summary.html").touch()
+    assert FITS not in finished(keeping, tmp_path)
+    (tmp_path / "snapshot_scores").mkdir()
+    for pack in keeping.final_packs:
+        (tmp_path / "snapshot_scores" / f"{pack}.parquet").touch()
+    assert FITS in finished(keeping, tmp_path)
 
 
 def test_runs_of_an_earlier_version_are_told_once_with_what_training_again_costs(tmp_path):

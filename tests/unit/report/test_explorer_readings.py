@@ -70,8 +70,8 @@ def test_tokens_are_read_back_from_their_words() -> None:
 
 
 def test_numbers_have_true_signs() -> None:
-    assert ours("[-0.2481, 0.0004, -0.0004, 1].map((one) => signed(one, 3))") == [
-        "−0.248", "0.000", "0.000", "+1.000",
+    assert ours("[-0.2481, 0.0004, -0.0004, 1].map((one) => decimals(one, 3))") == [
+        "−0.248", "0.000", "0.000", "1.000",
     ]  # fmt: skip
     assert ours("[0.36249, 0.0004, 1e-7, 0, 1].map(percent_of)") == [
         "36.2 %", "0.04 %", "< 0.01 %", "0 %", "100 %",

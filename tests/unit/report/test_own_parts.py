@@ -8,15 +8,20 @@ import pytest
 
 import run_tables
 from mixwright import face
+from mixwright.learners import LOSS, PERCENT
 from mixwright.proposals.options import read_options
+from mixwright.report.bars import weight_bars
 from mixwright.report.drawings import Drawn
 from mixwright.report.own.answering import about, caveats_of, seeds_needed
+from mixwright.report.own.cells import number, percent, side, size
 from mixwright.report.own.gathering import gather
 from mixwright.report.own.option_words import folded, line, option_words
 from mixwright.report.own.page import surface_record
 from mixwright.report.own.prices import prices
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.room import LARGEST, with_room
+from mixwright.trust.proposal import propose_within
+from mixwright.trust.surface.building import surface_of
 
 TYPED = {
     "target": ["prose=3", "questions=1"],
@@ -140,3 +145,50 @@ def test_the_surface_of_the_page_has_the_bounds_and_the_goal_of_the_options(resu
     np.testing.assert_allclose(
         record["goal"]["best"]["weights"], result.proposal.weights, atol=1e-6
     )
+
+
+def test_what_a_target_costs_the_goal_is_what_propose_and_predict_say(fit, result):
+    costs = result.trade_offs
+    bound = {"targets": "questions", "caps": {"web": 0.3}, "draws": 0}
+    best = face.propose(fit, **bound)
+    predicted = face.predict(fit, [best.mixture, result.proposal.mixture])
+    place = costs.targets.index("questions")
+    lost = predicted.prose.iloc[0] - predicted.prose.iloc[1]
+    assert costs.goal_cost[place] == pytest.approx(lost, abs=1e-6) and lost > 0.01
+    assert costs.measured[place] == pytest.approx(predicted[list(costs.targets)].iloc[0], abs=1e-6)
+    assert costs.proposed == pytest.approx(predicted[list(costs.targets)].iloc[1], abs=1e-9)
+
+
+def test_the_proposal_and_the_surface_rest_on_the_refits_of_each_alone(fit, result):
+    options = read_options(fit.source, target=["prose"], cap=["web=0.3"])
+    alone = propose_within(fit, options, 10)
+    assert alone.intervals == result.proposal.intervals
+    surface = surface_of(fit, options.goal(fit.source), 10, 0)
+    assert len(surface.refits) == len(result.surface.refits) == 10
+    weights = np.array([fit.source.mean, result.weights])
+    ends = surface.intervals(weights)
+    for mine, shared in zip(ends, result.surface.intervals(weights), strict=True):
+        np.testing.assert_array_equal(mine, shared)
+
+
+def test_numbers_are_shown_as_a_reader_takes_them():
+    percents = replace(PERCENT)
+    assert size(0.32749, LOSS) == "0.327 nats/token" and size(-1.24, percents) == "1.2 points"
+    assert "0.327 worse" in side(-0.3271, LOSS) and side(0.0004, LOSS) == "same"
+    assert [percent(share) for share in (1.0, 0.8784, 0.0005, 0.00001, 0.0)] == [
+        "100",
+        "87.8",
+        "0.05",
+        "&lt;0.01",
+        "0",
+    ]
+    assert number(71.59, percents) == "71.6" and number(-0.5) == "−0.500"
+
+
+def test_many_small_weights_share_a_bar():
+    weights = {"web": 0.9, "code": 0.088, **{f"small{place}": 0.003 for place in range(4)}}
+    natural = {name: 1 / len(weights) for name in weights}
+    html = weight_bars(weights, natural, {}, "training tokens")
+    assert "4 others together" in html and "1.2 %, natural 66.7" in html and "small1" not in html
+    few = weight_bars({"web": 0.998, "code": 0.002}, {}, {}, "training tokens")
+    assert "others" not in few and "code" in few

@@ -12,7 +12,6 @@ import least_study
 import study_tables
 from mixwright.corpus.counts import Extent
 from mixwright.learners import LOSS, Metric
-from mixwright.report.answer import NAMED, block, recipe, worth
 from mixwright.report.comparison import Comparison
 from mixwright.report.conclusion import conclude
 from mixwright.report.cost import FINALS, duration, more, recorded, spent
@@ -21,6 +20,7 @@ from mixwright.report.figures import draw, save, tabulate
 from mixwright.report.frame import document, table
 from mixwright.report.left_out import left_out
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import NAMED, block, recipe, worth
 from mixwright.report.next_steps import after_finals
 from mixwright.report.origin import commands, configuration
 from mixwright.report.room import write_with_room
@@ -65,10 +65,34 @@ def test_the_block_of_a_mixture_sums_to_one_whatever_its_weights(seed):
 def test_a_recipe_names_few_domains_and_none_that_has_nothing():
     assert recipe({"a": 1.0, "b": 0.0}) == "100 % a"
     assert recipe({"a": 0.6, "b": 0.395, "c": 0.005}) == "60 % a, 40 % b and 0.5 % c"
+    assert recipe({"a": 0.994, "b": 0.006}) == "99 % a and 1 % b"
     many = {f"n{i}": 0.04 for i in range(25)}
-    assert recipe(many).count(",") == NAMED - 1 and recipe(many).endswith("84 % of 21 others")
+    assert recipe(many).count(",") == NAMED - 1 and recipe(many).endswith(
+        "84 % in 21 others together"
+    )
     long = {f"{'x' * 60}{i}": 0.2 for i in range(5)}
-    assert recipe(long).endswith("and 80 % of 4 others")
+    assert recipe(long).endswith("and 80 % in 4 others together")
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_the_shares_of_a_recipe_sum_to_a_hundred(seed):
+    rng = np.random.default_rng(seed)
+    names = [f"d{i}" for i in range(int(rng.integers(2, 12)))]
+    # of shares that are whole: small ones have decimals of their own
+    weights = 0.7 / len(names) + 0.3 * rng.dirichlet(np.ones(len(names)))
+    text = recipe(dict(zip(names, weights.tolist(), strict=True)))
+    shares = re.findall(r"(\d+) % (\w+)", text)
+    assert sum(int(share) for share, _ in shares) == 100
+    for share, name in shares[:-1]:
+        assert int(share) == round(100 * weights[names.index(name)])
+
+
+def test_a_domain_that_gets_next_to_nothing_is_named_where_no_bound_holds():
+    study = Study(study_tables.study())
+    record = {"active_bounds": [], "epochs": {}, "notes": []}
+    record |= {"weights": {"web": 0.9996, "books": 0.0004}}
+    (line,) = limits_of(study, record)
+    assert line.startswith("No cap or floor holds it back, but books (0.04 %) stands next to")
 
 
 def test_a_term_is_explained_once_where_it_first_stands():
@@ -225,7 +249,10 @@ def test_a_mixture_inside_its_bounds_says_so_and_which_source_is_nearly_used_up(
     study = Study(study_tables.study())
     record = {"active_bounds": [], "epochs": {"web": 3.6, "books": 1.0}, "notes": []}
     free, near = limits_of(study, record)
-    assert free.startswith("No bound") and "web is read 3.6 times; goal.max_epochs allows 4" in near
+    assert (
+        free == "No cap or floor holds it back."
+        and "web is read 3.6 times; goal.max_epochs allows 4" in near
+    )
 
 
 def test_trees_are_told_apart_by_more_test_rows():

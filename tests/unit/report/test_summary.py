@@ -56,7 +56,7 @@ def test_unlike_shares_that_are_held_out_are_told():
 def test_headline_names_a_clear_winner():
     summary = summed(scores=study_tables.scores(noise=0.003))
     assert (
-        summary.headline == "Use the mixture of effective-data."
+        summary.headline == "Use the mixture of the method effective-data."
         and summary.chosen == "effective-data"
     )
     assert (
@@ -98,7 +98,7 @@ def test_sentences_hold_both_comparisons():
         " better than uniform by"
     )
     assert summary.arm("unimax").sentence.endswith("the same mixture as uniform")
-    assert "reference" in summary.arm("natural").sentence
+    assert "what all others are compared with" in summary.arm("natural").sentence
 
 
 def test_mixers_are_charged_for_the_runs_they_read():

@@ -23,6 +23,7 @@ from mixwright.trust.backtest import (
     find_scales,
 )
 from mixwright.trust.intervals import Interval
+from page_words import words
 from planted_scales import UNIT, goal, observed, planted
 
 TOTALS = (UNIT / 16, UNIT / 4, UNIT)
@@ -54,7 +55,9 @@ def test_one_scale_and_two_identical_ones_are_refused(totals):
 
 
 def test_where_the_truth_is_the_joint_laws_it_is_trusted(found):
-    assert found.trusted == JOINT and found.verdict.startswith("Trust the joint law's optimum")
+    assert found.trusted == JOINT
+    assert found.verdict.startswith("For more tokens than were trained, take the joint law's")
+    assert "tokens were left out" in found.verdict and "better than keeping it" in found.verdict
     joint, keep = found._choice(JOINT), found._choice(KEEP)
     assert joint.regret.value < 0.1 * keep.regret.value and joint.ahead.low > 0
     assert found.judged_by == JOINT and found.runs == 33
@@ -76,6 +79,7 @@ def test_two_scales_make_autoscale_keep_and_it_is_said(seen):
     two = backtest(seen.only(seen.tokens > UNIT / 9), goal(10 * UNIT))
     assert two._choice(AUTOSCALE).weights == pytest.approx(two._choice(KEEP).weights)
     assert any("train a third" in note for note in two.notes)
+    assert "AutoScale's extrapolation is the mixture that was kept" in two.verdict
 
 
 def test_without_a_perturb_design_the_joint_laws_own_optimum_is_kept(seen):
@@ -112,7 +116,8 @@ def test_trust_is_earned(ahead, scatter, second, trusted):
 
 def test_the_report_shows_it(found):
     page = backtest_part(json.loads(json.dumps(found.as_json())))
-    assert "The largest scale, left out" in page and all(
-        f'<th scope="row">{choice.choice}</th>' in page for choice in found.choices
+    assert "The largest scale, left out" in page and page.count('<th scope="row"') == len(
+        found.choices
     )
+    assert found.verdict.partition(".")[0] in words(page)
     assert backtest_part({}) == ""

@@ -17,6 +17,7 @@ from mixwright.files import read_json
 from mixwright.finals.arm import Arm, content_key
 from mixwright.finals.curve import Losses, last_loss
 from mixwright.finals.processes import Processes
+from mixwright.finals.snapshots import missing_copies
 from mixwright.progress import Done, Log
 from mixwright.proxies.refresh import Refresh
 from mixwright.study.study import Study
@@ -141,6 +142,16 @@ def news(arm: Arm, facts: Mapping[str, Any], place: str) -> Done:
         )
         return Done(arm.label, words, diverged=True)
     return Done(arm.label, f"{place}: {arm.label}: loss {facts['train_loss']:.3f}")
+
+
+def tell_missing_copies(arm: Arm, folder: Path, job: Job) -> None:
+    """Tells of copies that the study asks for and that a final of the store was trained without."""
+    missing = missing_copies(folder, job.study.final, job.study.final_steps)
+    if missing and (folder / "model").exists():
+        job.log(
+            f"{arm.label}: trained before without a copy at {', '.join(missing)} tokens;"
+            " store: refresh trains it again"
+        )
 
 
 def lock_of(folder: Path) -> Path:

@@ -13,9 +13,9 @@ from mixwright.corpus.shards import Shard
 from mixwright.files import alone, written
 from mixwright.finals import card, curve, tracking
 from mixwright.finals.arm import Arm
-from mixwright.finals.job import Job, diverged, lock_of, trained
+from mixwright.finals.job import Job, diverged, lock_of, tell_missing_copies, trained
 from mixwright.finals.processes import Processes
-from mixwright.finals.snapshots import SNAPSHOTS, snapshot_steps
+from mixwright.finals.snapshots import SNAPSHOTS
 from mixwright.finals.stored import Trained, put, save
 from mixwright.progress import News
 
@@ -38,19 +38,8 @@ def train_one_by_one(arms: Sequence[Arm], job: Job) -> Iterator[tuple[Arm, Path]
                 left = len(set(folders[number:]) - {folder})
                 _train(arm, folder, left, job)
             elif processes.leads:
-                _tell_missing_copies(arm, folder, job)
+                tell_missing_copies(arm, folder, job)
             yield arm, folder
-
-
-def _tell_missing_copies(arm: Arm, folder: Path, job: Job) -> None:
-    """Tells of copies that the study asks for and that a final of the store was trained without."""
-    wanted = snapshot_steps(job.study.final, job.study.final_steps).values()
-    missing = [name for name in wanted if not (folder / SNAPSHOTS / name).exists()]
-    if missing and (folder / "model").exists():
-        job.log(
-            f"{arm.label}: trained before without a copy at {', '.join(missing)} tokens;"
-            " store: refresh trains it again"
-        )
 
 
 def _turn(folder: Path, processes: Processes) -> AbstractContextManager[None]:

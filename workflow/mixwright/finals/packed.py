@@ -9,21 +9,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
-from mixwright.files import alone
+from mixwright.files import alone, written
 from mixwright.finals import card, curve
 from mixwright.finals.arm import Arm
 from mixwright.finals.checkpoints import checkpoint_steps
 from mixwright.finals.job import Job, diverged, lock_of, trained
 from mixwright.finals.models import build_final
-from mixwright.finals.stored import Trained, put
+from mixwright.finals.snapshots import SNAPSHOTS, snapshot_steps
+from mixwright.finals.stored import Trained, put, save
 from mixwright.proxies.device import prepare
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import from_state_dict, hf_state_dict, stack
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import machine, rule_of_thumb
-from mixwright.proxies.wave import Member, Settings, Start
+from mixwright.proxies.wave import Member, Settings, Start, Wave
 from mixwright.proxies.weights import finite
 
 # a line for each final is enough
@@ -96,9 +98,41 @@ def _train(arms: Mapping[Path, Arm], missing: set[Path], job: Job, stored: Store
         checkpoints=checkpoints,
         log=job.log,
         first=_first_weights(shape, job),
+        on_step=_copying(folders, shape, job),
     )
     if job.order:
         shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _copying(folders: Mapping[str, Path], shape: Shape, job: Job) -> Callable[[Wave], None]:
+    """Keeps copies of members as they were after some steps; none of one that has diverged.
+
+    A copy that is there already, of before a kill, stays.
+    """
+    taken = snapshot_steps(job.study.final, job.study.final_steps)
+
+    def copy(wave: Wave) -> None:
+        name = taken.get(wave.step)
+        if name is None:
+            return
+        alive = wave.alive.tolist()
+        for k, member in enumerate(wave.members):
+            to = job.checkpoints(folders[member.key]) / SNAPSHOTS / name
+            weights = wave.weights([k])
+            if to.exists() or not alive[k] or not finite(weights, 0):
+                continue
+            with written(to) as beside:
+                save(beside, _model(weights, member.seed, shape, job), None, job.tokenizer)
+
+    return copy
+
+
+def _model(weights: Parameters, seed: int, shape: Shape, job: Job) -> PreTrainedModel:
+    """A model of transformers with the weights of one member, each (1, ...)."""
+    shard = job.shards[0]
+    model = build_final(job.study.final, shard.vocabulary, shard.end_token, seed)
+    model.load_state_dict(hf_state_dict(weights, 0, shape))
+    return model
 
 
 def _how(job: Job) -> tuple[str, Settings]:
@@ -153,8 +187,6 @@ def _first_weights(shape: Shape, job: Job) -> Start:
 def _keep(arm: Arm, folder: Path, result: Result, shape: Shape, job: Job) -> None:
     """Puts a final into the store."""
     study = job.study
-    shard = job.shards[0]
-    weights = hf_state_dict(result.weights, 0, shape)
     losses = result.training_losses
     spoilt = curve.first_spoilt(losses)
     if spoilt is None and not finite(result.weights, 0):
@@ -168,7 +200,7 @@ def _keep(arm: Arm, folder: Path, result: Result, shape: Shape, job: Job) -> Non
         on_card = None
     facts["seconds"] = result.seconds
     rows = curve.rows(losses, study.final["optimizer"], job.step_tokens, study.final_steps)
-    model = build_final(study.final, shard.vocabulary, shard.end_token, arm.seed)
-    model.load_state_dict(weights)
-    of_member = Trained(facts, rows, model, on_card)
+    model = _model(result.weights, arm.seed, shape, job)
+    copies = job.checkpoints(folder) / SNAPSHOTS
+    of_member = Trained(facts, rows, model, on_card, snapshots=copies)
     put(folder, of_member, job.tokenizer, again=job.order is not None)

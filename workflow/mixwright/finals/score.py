@@ -64,7 +64,7 @@ def evaluate_finals(
     pairs = 0
     # no folder is a final that diverged
     for folder, arms in finals.groupby("folder", sort=False, dropna=True):
-        losses = _folder_losses(str(folder), tasks | questions.texts, study, mask)
+        losses = folder_losses(str(folder), tasks | questions.texts, study, mask)
         answered = questions.scores({name: -nats for name, nats in losses.items()})
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
@@ -156,10 +156,14 @@ def model_losses(
     return {name: -values[0] for name, values in loglikelihoods.items()}
 
 
-def _folder_losses(
+def folder_losses(
     folder: str, texts: Mapping[str, Examples], study: Study, mask: int | None
 ) -> dict[str, NDArray[np.float64]]:
-    """Scores texts under the model of a folder; else as `model_losses`."""
+    """Scores texts under the model of a folder, a final's or a copy's; else as `model_losses`.
+
+    Raises:
+        MixwrightError: the model is gone.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
     from transformers.utils import logging

@@ -16,16 +16,29 @@ def snapshot_steps(spec: Mapping[str, Any], steps: int) -> dict[int, str]:
     It is the step that comes nearest to the tokens; the last step's copy is the model itself.
 
     Args:
-        spec: the study's section `final`.
+        spec: the study's section `final`. Under 1 a number is a share of the training.
         steps: of the training.
     """
     step_tokens = spec["batch"] * spec["shape"]["context"]
     taken = {}
     for tokens in spec.get("snapshots", ()):
-        step = max(1, round(tokens / step_tokens))
+        places = tokens * steps if tokens < 1 else tokens / step_tokens
+        step = max(1, round(places))
         if step < steps:
             taken[step] = str(step * step_tokens)
     return taken
+
+
+def missing_copies(folder: Path, spec: Mapping[str, Any], steps: int) -> list[str]:
+    """Returns the tokens of the copies that a study asks for and a stored final lacks.
+
+    Args:
+        folder: `<store>/finals/<key>`.
+        spec: the study's section `final`.
+        steps: of the training.
+    """
+    wanted = snapshot_steps(spec, steps).values()
+    return [name for name in wanted if not (folder / SNAPSHOTS / name).exists()]
 
 
 def taken_over(copies: Path, to: Path) -> None:

@@ -13,7 +13,7 @@ from mixwright import tables
 from mixwright.corpus.shards import Shard
 from mixwright.finals import tracking
 from mixwright.finals.arm import Arm
-from mixwright.finals.job import Job, news, row
+from mixwright.finals.job import Job, news, row, tell_missing_copies
 from mixwright.finals.one_by_one import train_one_by_one
 from mixwright.finals.processes import joined
 from mixwright.progress import Log, say
@@ -97,6 +97,7 @@ def _side_by_side(arms: Sequence[Arm], job: Job) -> list[dict[str, Any]]:
     missing = {folder for folder in distinct if job.lacks(folder)}
     for folder in distinct:
         if folder not in missing:
+            tell_missing_copies(distinct[folder], folder, job)
             tell(folder)
     if missing:
         # torch and transformers take seconds to import: only who trains pays for them

@@ -23,8 +23,14 @@ def proxy_answers(study: Study) -> int:
 
 def final_answers(study: Study) -> int:
     """Returns the tokens of the answers that one final is scored on, of all targets."""
-    reached = study.evaluation["final_tokens"] // RIGHT_TOKENS
-    return min(reached, MOST_QUESTIONS) * QUESTION_TOKENS * _targets(study)
+    return _answers_of_a_target(study) * _targets(study)
+
+
+def snapshot_tokens(study: Study) -> int:
+    """Returns the tokens that the copies of one final are scored on: of the targets alone."""
+    scored = study.evaluation["final_tokens"] * len(study.config["targets"])
+    scored += len(study.chosen) * _answers_of_a_target(study)
+    return len(study.final.get("snapshots", ())) * int(scored)
 
 
 def by_text(study: Study, tokens: int) -> int:
@@ -35,6 +41,12 @@ def by_text(study: Study, tokens: int) -> int:
 def text_count(study: Study) -> int:
     """Returns on how many texts a model is scored: each domain's held-out part, each target."""
     return len({*study.config["domains"], *study.config["targets"]})
+
+
+def _answers_of_a_target(study: Study) -> int:
+    """Tokens of the answers that one final is scored on, of a target that names choices."""
+    reached = int(study.evaluation["final_tokens"]) // RIGHT_TOKENS
+    return min(reached, MOST_QUESTIONS) * QUESTION_TOKENS
 
 
 def _targets(study: Study) -> int:

@@ -10,7 +10,13 @@ from functools import cache
 from typing import Any
 
 from mixwright.finals.memory import logits_mb, micro_batch, sequence_mb
-from mixwright.jobs.answers import by_text, final_answers, proxy_answers, text_count
+from mixwright.jobs.answers import (
+    by_text,
+    final_answers,
+    proxy_answers,
+    snapshot_tokens,
+    text_count,
+)
 from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
 from mixwright.proxies.footprint import CPU_MB, FLOAT_BYTES, MOST, member_mb, packed, parameters
@@ -197,6 +203,12 @@ def scoring_minutes(study: Study, finals: int) -> int:
     if "shape" not in study.final:
         return START_MINUTES + UNSIZED_MINUTES * finals
     scored = study.evaluation["final_tokens"] + by_text(study, final_answers(study))
+    return _minutes(study, "final", 0, finals * scored)
+
+
+def snapshot_minutes(study: Study, finals: int) -> int:
+    """Returns minutes to score the copies of so many finals on every target, in one process."""
+    scored = by_text(study, snapshot_tokens(study))
     return _minutes(study, "final", 0, finals * scored)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mixwright.errors import MixwrightError
 from mixwright.sources.public import basename
+from mixwright.study.copies import snapshot_packs
 from mixwright.study.learning import curve_mixer
 from mixwright.study.study import Study
 
@@ -197,6 +198,8 @@ def _proposals(study: Study, reported: Reported) -> Iterator[Product]:
 def _of_finals(study: Study) -> list[Stage]:
     """What is made of final models; nothing where a study ends at its proposals."""
     rules = {"finals": ("finals", "train_finals"), "final losses": ("scores", "evaluate_finals")}
+    if snapshot_packs(study):
+        rules["losses on the way"] = ("snapshot_scores", "evaluate_snapshots")
     if study.tasks:
         rules["tasks"] = ("task_scores", "evaluate_tasks")
     listed = []

@@ -60,6 +60,7 @@ class Result:
 
 NOTHING: Mapping[str, Examples] = MappingProxyType({})
 Finished = Callable[[Member, Result], None]
+Stepped = Callable[[Wave], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,8 @@ class Pack:
     log: Log
     # first weights other than those that follow from the seed
     first: Start | None = None
+    # looks at the wave after each step
+    on_step: Stepped | None = None
     # keys of the members whose results have been handed over
     handed_over: set[str] = field(default_factory=set)
 
@@ -197,6 +200,7 @@ def train(
     checkpoints: Path | None = None,
     log: Log = lambda line: None,
     first: Start | None = None,
+    on_step: Stepped | None = None,
 ) -> None:
     """Trains members, and hands over the result of each as it ends.
 
@@ -219,6 +223,7 @@ def train(
         checkpoints: Folder of the waves' checkpoints; None saves none.
         log: Takes progress.
         first: Makes the first weights of members; None: they follow from the seeds.
+        on_step: Looks at the wave after each step, before a checkpoint is saved.
 
     Raises:
         MixwrightError: The device is missing, or its memory does not hold one member.
@@ -240,6 +245,7 @@ def train(
         pace=PackPace(log, len(waiting), sum(waiting), settings.batch * shape.context),
         log=log,
         first=first,
+        on_step=on_step,
     )
     clock = Clock(settings.checkpoint_seconds)
     longest_first = sorted(members, key=lambda member: -member.steps)
@@ -292,6 +298,8 @@ def _train_wave(pack: Pack, wave: Wave, checkpoint: Checkpoint) -> None:
             else:
                 wave.advance()
                 pack.measure(wave)
+                if pack.on_step:
+                    pack.on_step(wave)
                 pack.pace.stepped(len(wave.members), wave.step, wave.members[0].steps)
                 if pack.saves(wave, checkpoint) and not stop.is_set():
                     checkpoint.save(wave.state())

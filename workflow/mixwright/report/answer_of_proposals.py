@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from mixwright.learners import Learner
-from mixwright.report.answer import Answer, export_line, recipe, worth
+from mixwright.report.answer import Answer, export_line, proposed_by
+from mixwright.report.caveats import is_demonstration
+from mixwright.report.mixture_words import on_goal, recipe, worth
+from mixwright.report.outside import Outside, none_worse, outside_words
 from mixwright.report.proposed import Proposed, listed
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE
@@ -24,6 +27,7 @@ def answer_of_proposals(
     proposals: Sequence[Proposed],
     conclusion: tuple[str, Sequence[str], str],
     losses: Mapping[str, Mapping[str, float]],
+    outside: Mapping[str, Sequence[Outside]] | None = None,
 ) -> Answer:
     """Returns the answer, with the mixture to copy where one is advised.
 
@@ -33,6 +37,7 @@ def answer_of_proposals(
         proposals: in the order of the page.
         conclusion: what `mixwright.report.proposals_summary.conclude` returns.
         losses: proposal -> target -> what one fit predicts; empty where no fit can.
+        outside: proposal -> texts outside the goal, the worst first.
     """
     headline, detail, chosen = conclusion
     by_name = {proposal.name: proposal for proposal in proposals}
@@ -43,10 +48,13 @@ def answer_of_proposals(
         arm = chosen
         first = by_name[chosen]
         gain = float(first.intervals["gain"]["value"])
-        words = worth(gain, learner.loss)
+        words = worth(gain, learner.loss, goal=on_goal(tuple(study.target_weights)))
         headline = f"Train on {recipe(first.weights)}: predicted {words}."
-        sure = (f"This is the mixture of {chosen}. {UNTESTED}", *detail)
-        costs = _given_up(study, chosen, losses)
+        if is_demonstration(study):
+            headline = f"In this demonstration, {recipe(first.weights)} is predicted {words}."
+        sure = (f"{proposed_by(chosen)} {UNTESTED}", *detail)
+        lost = outside_words((outside or {}).get(chosen, ()), measured=False)
+        costs = (*_given_up(study, chosen, losses), *filter(None, [lost]))
     elif REFERENCE in by_name and headline.startswith(KEPT):
         arm = REFERENCE
         start = headline[:1].lower() + headline[1:]
@@ -85,5 +93,5 @@ def _given_up(
         if change > LEAST:
             worse.append(f"{target} by {change:.3f} {metric.unit}".rstrip())
     if worse:
-        return (f"What it costs: predicted worse than natural on {listed(worse)}.",)
-    return ("No target is predicted to get worse.",)
+        return (f"In the goal, and predicted worse than natural: {listed(worse)}.",)
+    return (f"{none_worse(len(losses[chosen]), False)}.",)

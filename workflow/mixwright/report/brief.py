@@ -104,7 +104,8 @@ def _by_weight(summary: Record) -> Iterator[Statement]:
         yield Statement(text, 3, "yellow", "! ")
     for text in sure[:1]:
         yield Statement(text, 1)
-    for text in answer.get("costs", ())[:1]:
+    for text in reversed(answer.get("costs", ())):
+        # what is lost outside the goal is what a reader expects least
         yield Statement(text, 2)
     for text in serious[1:]:
         yield Statement(text, 3, "yellow", "! ")

@@ -11,6 +11,7 @@ from mixwright.numerics.ratio import ratio
 from mixwright.report.cells import compared
 from mixwright.report.comparison import Comparison
 from mixwright.report.frame import note, table, text
+from mixwright.report.mixture_words import mixture_of
 from mixwright.trust.intervals import REFERENCE, Difference
 
 LOGLIKELIHOOD = Metric("loglikelihood", "log-likelihood", "nats", higher=True)
@@ -73,7 +74,7 @@ def sentences_of(rows: Sequence[TaskRow], mixer: str) -> tuple[str, ...]:
     parts = []
     for verdict, tasks in verdicts.items():
         parts.append(f"{_relation(verdict)} on {', '.join(tasks)}")
-    start = f"On tasks, which it was not chosen by, the mixture of {mixer} is"
+    start = f"On tasks, which it was not chosen by, {mixture_of(mixer)} is"
     return (f"{start} {'; '.join(parts)}.",)
 
 

@@ -91,8 +91,9 @@ def _of_proxies(study: Study, signals: pd.DataFrame, losses: pd.DataFrame) -> li
     caveats += _proxies_below_reference(signals[by_answers], "answer no better than a guess.")
     caveats += _trivial_targets(study)
     caveats += _diverged(losses)
-    caveats += _of_sources(study)
     caveats += [Caveat(words) for words in of_checkpoints(study)]
+    for name in [*study.domains, *study.targets]:
+        caveats += [Caveat(words) for words in study.source(name).caveats()]
     return caveats
 
 
@@ -276,7 +277,7 @@ def _without_evidence(mixtures: Sequence[Mapping[str, Any]]) -> list[Caveat]:
         mixers.setdefault(verdict, []).append(mixture["mixer"])
     caveats = []
     for verdict, names in mixers.items():
-        text = f"Of the mixture of {' and '.join(names)} {verdict}."
+        text = f"Of the mixture that {' and '.join(names)} proposed, {verdict}."
         caveats.append(Caveat(text))
     return caveats
 
@@ -334,12 +335,16 @@ def _without_score(finals: pd.DataFrame | None) -> pd.DataFrame:
     return finals[finals.status == "diverged"]
 
 
-def _of_sources(study: Study) -> list[Caveat]:
+def is_demonstration(study: Study) -> bool:
+    """Whether the study's data are there to show how things work, and for nothing else."""
+    return bool(demonstration_caveats(study))
+
+
+def demonstration_caveats(study: Study) -> list[Caveat]:
+    """Returns what is to be said of data that no conclusion may rest on; usually nothing."""
     kinds = {domain.get("source") for domain in study.config["domains"].values()}
     caveats = []
     for kind, source in SOURCES.items():
         if kind in kinds and source.caveat:
-            caveats.append(Caveat(source.caveat))
-    for name in [*study.domains, *study.targets]:
-        caveats += [Caveat(words) for words in study.source(name).caveats()]
+            caveats.append(Caveat(source.caveat, serious=True))
     return caveats

@@ -1,7 +1,9 @@
 """Which mixture the final models say to use, and the sentences that say how sure that is."""
 
 from mixwright.errors import counted
+from mixwright.report.choices import level_with
 from mixwright.report.comparison import Comparison
+from mixwright.report.proposed import listed
 from mixwright.trust.intervals import REFERENCE, Difference
 
 
@@ -15,7 +17,7 @@ def conclude(comparison: Comparison) -> tuple[str, tuple[str, ...], str]:
     rivals = len(comparison.distinct) - 1
     gap = comparison.difference(best, REFERENCE, comparisons=max(rivals, 1))
     if gap.verdict == "better":
-        return f"Use the mixture of {best}.", _of_winner(comparison, gap, rivals), best
+        return f"Use the mixture of the method {best}.", _of_winner(comparison, gap, rivals), best
     headline, sentence = _of_no_winner(gap, rivals)
     return headline, (sentence,), REFERENCE
 
@@ -27,13 +29,10 @@ def _of_winner(comparison: Comparison, gap: Difference, rivals: int) -> tuple[st
     if "uniform" in comparison.values.index and best != "uniform":
         against = comparison.difference(best, "uniform")
         sentences.append(f"The mixture is {against.sentence}; uniform needs no proxies.")
-    level = []
-    for arm in comparison.means.index[1:]:
-        verdict = comparison.difference(str(arm), best).verdict
-        if verdict in ("not distinguishable", "identical"):
-            level.append(str(arm))
+    level = level_with(comparison)
     if level:
-        sentences.append(f"It is not distinguishable from: {', '.join(level)}.")
+        mixtures = "mixture" if len(level) == 1 else "mixtures"
+        sentences.append(f"The {mixtures} of {listed(level)} cannot be told from it.")
     return tuple(sentences)
 
 

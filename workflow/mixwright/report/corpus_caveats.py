@@ -11,7 +11,8 @@ import pandas as pd
 from mixwright.corpus.counts import Extent
 from mixwright.corpus.tokenize import UNKNOWN
 from mixwright.report.caveats import Caveat
-from mixwright.report.left_out import LOSSES, Loss, counted_text, in_words, share_of
+from mixwright.report.frame import quantity
+from mixwright.report.left_out import LOSSES, OVER_CAP, Loss, counted_text, in_words, share_of
 
 # Domain or target -> what was counted of it: `cleaning`, `unknown`, `splits`.
 Counts = Mapping[str, Mapping[str, Any]]
@@ -33,6 +34,7 @@ def corpus_caveats(
     mixtures: Sequence[Mapping[str, Any]],
     extents: Mapping[str, Extent] | None = None,
     epochs_of: int | None = None,
+    target_bytes: int | None = None,
 ) -> list[Caveat]:
     """Returns what to distrust because of the text: lost, unknown to the tokenizer, or little.
 
@@ -43,6 +45,7 @@ def corpus_caveats(
         mixtures: the proposals.
         extents: domain -> what its source and its sample hold; none where no text was read.
         epochs_of: training tokens of the runs whose epochs the proxies imitate.
+        target_bytes: the most bytes of a target that are scored; None: unknown.
     """
     counts = {str(manifest["domain"]): manifest for manifest in domains}
     everything = dict(counts)
@@ -52,18 +55,22 @@ def corpus_caveats(
         everything[shown] = entry
     caveats = []
     for loss in LOSSES:
-        caveats += _lost(everything, loss)
+        if loss is not OVER_CAP:
+            caveats += _lost(everything, loss)
     caveats += _broken_files(everything)
     caveats += _unknown(everything)
     caveats += _few_documents(counts)
     caveats += _passes_of_proxies(counts, design, extents or {})
     caveats += _repeated_samples(design, extents or {}, epochs_of)
     caveats += _passes_of_finals(mixtures)
+    # a part of the documents is a sample of them: of what is serious, this is the least
+    size = "a part" if target_bytes is None else f"{quantity(target_bytes)}B"
+    caveats += _lost(everything, OVER_CAP, size)
     return caveats
 
 
-def _lost(counts: Counts, loss: Loss) -> list[Caveat]:
-    """The domains and targets that lost something for one reason."""
+def _lost(counts: Counts, loss: Loss, size: str = "") -> list[Caveat]:
+    """The domains and targets that lost something for one reason; `size` is what is left."""
     shares = {}
     for name, entry in counts.items():
         shares[name] = share_of(counted_text(entry.get("cleaning", {})), loss)
@@ -71,7 +78,7 @@ def _lost(counts: Counts, loss: Loss) -> list[Caveat]:
     if not names:
         return []
     serious = max(shares.values()) > loss.serious
-    return [Caveat(loss.words.format(names=names), serious)]
+    return [Caveat(loss.words.format(names=names, size=size), serious)]
 
 
 def _broken_files(counts: Counts) -> list[Caveat]:

@@ -1,7 +1,8 @@
 """What a study took: models, tokens, operations and time, and what more of it would take."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,19 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Spent:
-    """What one stage of a study took. Its fields go to JSON."""
+    """What one stage of a study took."""
 
     stage: str  # a role of proxies, or finals
     models: int
     tokens: int  # training tokens of all of them; 0 where models have none
     flops: float | None  # operations to train and score them; None: unknown
     seconds: float | None  # of all jobs, one after the other; None: nothing recorded it
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns what two runs of a study have in common of it: no time."""
+        content = asdict(self)
+        del content["seconds"]
+        return content
 
 
 def spent(
@@ -78,6 +85,40 @@ def spent(
         )
         rows.append(row)
     return tuple(rows)
+
+
+def took_json(rows: Sequence[Spent]) -> dict[str, float]:
+    """Returns stage -> seconds that its jobs took: all of a summary that differs by run alone."""
+    seconds = {}
+    for row in rows:
+        if row.seconds is not None:
+            seconds[row.stage] = row.seconds
+    return seconds
+
+
+def trained_on(study: Study, beats: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Returns the machines and days of the training jobs, for a page's provenance.
+
+    Args:
+        study: the study.
+        beats: pack -> what its job recorded.
+    """
+    machines = sorted({str(beat["host"]) for beat in beats.values() if beat.get("host")})
+    ends = [float(beat["updated"]) for beat in beats.values() if beat.get("updated")]
+    devices = []
+    for part in ("proxy", "final"):
+        device = study.config.get(part, {}).get("device")
+        if device and device not in devices:
+            devices.append(str(device))
+    facts = {}
+    if devices:
+        facts["device"] = ", ".join(devices)
+    if machines:
+        facts["machines"] = ", ".join(machines)
+    if ends:
+        first, last = [date.fromtimestamp(end).isoformat() for end in (min(ends), max(ends))]
+        facts["proxies trained on"] = first if first == last else f"{first} to {last}"
+    return facts
 
 
 def recorded(study: Study, folder: Path) -> dict[str, dict[str, Any]]:

@@ -123,8 +123,8 @@ def _box(figure: Drawn) -> str:
     svg = figure.svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
     # a wide drawing scrolls on a narrow page: its words would be too small to read
     drawing = f'<div class="drawing" role="group" tabindex="0" aria-label="{label}">{svg}</div>'
-    # the drawing begins with its own question
-    words = f'<span class="aloud">{escape(figure.title)}</span>'
+    # the drawing has its question as a title: the name of the figure is for those who hear the page
+    words = f'<span class="heard">{escape(figure.title)}</span>'
     if figure.caption:
         words += f"<small>{escape(figure.caption)}</small>"
     buttons = '<button data-download="svg" hidden>Drawing (SVG)</button>'

@@ -12,6 +12,13 @@ from mixwright.report.predictions import ranged
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import THRESHOLD
 
+# What the mixtures of the backtest are called.
+CHOICES = {
+    "keep": "keep: best of the next scale",
+    "autoscale": "AutoScale's extrapolation",
+    "joint": "the joint law's optimum",
+}
+
 
 def backtest_part(result: Mapping[str, Any]) -> str:
     """Returns what smaller scales predicted of the largest, and which extrapolation is trusted."""
@@ -23,28 +30,38 @@ def backtest_part(result: Mapping[str, Any]) -> str:
         name, second = choice["choice"], choice["autoscale_regret"]
         error, rank = "–", "–"
         if name in predictions:
-            error = f"{predictions[name]['rmse']:.4f}"
+            error = f"{predictions[name]['scatter']:.4f}"
             rank = ranged(predictions[name]["rank"], 2)
         by_autoscale = "–" if second is None else f"{second:.4f}"
-        rows.append([escape(name), ranged(choice["regret"], 4), by_autoscale, error, rank])
+        rows.append(
+            [
+                escape(CHOICES.get(name, name)),
+                ranged(choice["regret"], 4),
+                by_autoscale,
+                error,
+                rank,
+            ]
+        )
     heads = [
-        "choice without it",
+        "mixture, chosen without the largest scale",
         "regret",
         "regret by AutoScale's law",
-        "error on its runs",
+        "error of its law",
         "rank correlation",
     ]
     scales = ", ".join(quantity(total) for total in result["scales"])
     reading = [
         f"The scales are {scales} tokens; the {result['runs']} runs of the largest were left out.",
-        "Regret and error are in nats/token.",
+        "Regret and error are in nats/token; of the error, the mean is taken off: mixtures are"
+        " chosen by differences.",
         "Regret is how much worse a mixture is than the best one at the largest scale,"
         " by the joint law fitted to all runs. Its 95% intervals come from refits of that law.",
     ]
     for sentence in result["notes"]:
         reading.append(f"{sentence[:1].upper()}{sentence[1:]}.")
-    title = "The largest scale, left out"
-    content = table(heads, rows, title) + note(text(" ".join(reading)))
+    title = "More tokens than were trained"
+    caption = "The largest scale, left out, as a test of the smaller ones"
+    content = table(heads, rows, caption) + note(text(" ".join(reading)))
     return part(title, content, result["verdict"])
 
 
@@ -56,7 +73,8 @@ def transfer_part(result: Mapping[str, Any]) -> str:
     for target, rank in result["ranks"].items():
         rows.append([escape(target), ranged(rank, 2)])
     title = "Another model size"
-    content = table(["target", "rank correlation"], rows, title)
+    caption = "The order of a few mixtures at both sizes"
+    content = table(["target", "rank correlation"], rows, caption)
     return part(title, content, result["verdict"])
 
 
@@ -72,16 +90,18 @@ def ranks_part(ranks: Mapping[str, Interval]) -> str:
         "Rank correlation of predicted and measured loss on proxies that the mixer was not"
         " fitted to, with its 95% interval. Mixers whose intervals overlap rank alike."
     )
-    title = "Which mixer ranks held-out proxies best"
-    return part(title, table(["mixer", "held-out rank correlation"], rows, title) + note(reading))
+    caption = "Predicted and measured order of held-out proxies"
+    content = table(["mixer", "rank correlation"], rows, caption) + note(reading)
+    return part("Which mixer ranks held-out proxies best", content)
 
 
-def noise_part(signals: pd.DataFrame | None) -> str:
+def noise_part(signals: pd.DataFrame | None, reference: str = "a unigram model") -> str:
     """Returns a row a target: how far losses differ by mixture, and how far by chance.
 
     Args:
         signals: what `mixwright.trust.noise.target_signals` returns; nothing is said where no
             mixture was trained twice.
+        reference: what knows nothing but a run's mixture, in words.
     """
     if signals is None or signals.signal_to_noise.isna().all():
         return ""
@@ -103,15 +123,16 @@ def noise_part(signals: pd.DataFrame | None) -> str:
         "Signal-to-noise: by how much losses of the swarm differ from mixture to mixture, over"
         " their scatter between equal runs, both standard deviations in nats/token; in brackets"
         f" its 95% interval. {THRESHOLD:g} or more tells mixtures apart. Runs that are no better"
-        " than what knows nothing but their mixture have learnt little of the target."
+        f" than {reference} of their own mixture have learnt little of the target."
     )
-    title = "The floor of noise"
+    caption = "Spread of losses between mixtures, and between runs that differ by the seed alone"
     heads = [
         "target",
         "verdict",
         "signal-to-noise",
         "between mixtures",
         "between equal runs",
-        "runs no better than the reference",
+        f"runs no better than {reference}",
     ]
-    return part(title, table(heads, rows, title) + note(text(reading)))
+    content = table(heads, rows, caption) + note(text(reading))
+    return part("The floor of noise", content)

@@ -9,7 +9,7 @@ from mixwright.proposals.export import FORMATS
 from mixwright.proposals.export.blend import FAULTS
 from mixwright.report.answer import command, export_line
 from mixwright.report.caveats import Caveat
-from mixwright.report.frame import bullets, note, part, table, text
+from mixwright.report.frame import bullets, folded, note, part, table, text
 
 # How notes begin that a reader of the report should know.
 SERIOUS = ("dropped", *FAULTS)
@@ -59,13 +59,14 @@ def exports_section(lines: Sequence[str], file: str) -> str:
         return content
     rows = []
     for name, kind in FORMATS.items():
-        rows.append([escape(name), escape(kind.purpose), f"<code>{escape(kind.suffix)}</code>"])
-    formats = table(["format", "trainer", "suffix"], rows, "Formats of mixwright export")
+        line = f"<code>{escape(export_line(file, name))}</code>"
+        rows.append([escape(name), escape(kind.purpose), f'<span class="words">{line}</span>'])
+    formats = table(["format", "trainer", "line"], rows, "Formats of mixwright export")
     reading = note(
-        "FORMAT is one of those below. What a trainer reads of it is printed, with what it would"
-        " leave out; --sources maps domains to prepared data, where the trainer names files."
+        "What a trainer reads of it is printed, with what it would leave out; --sources maps"
+        " domains to prepared data, where the trainer names files."
     )
     return (
         f"{content}{command([export_line(file)], 'export')}{reading}"
-        f"<details><summary>All {len(rows)} formats</summary>{formats}</details>"
+        f"{folded(f'The line for each of {len(rows)} trainers and formats', formats)}"
     )

@@ -5,12 +5,15 @@ from html import escape
 
 import numpy as np
 
+from mixwright.errors import counted
 from mixwright.learners import Learner
+from mixwright.report.by_target import Tally
 from mixwright.report.cells import cell_of, interval_of
-from mixwright.report.frame import bullets, in_percent, note, part, quantity, table, text
-from mixwright.report.predictions import predicted_gains, predicted_losses, signed
+from mixwright.report.frame import bullets, folded, in_percent, note, part, quantity, table, text
+from mixwright.report.predictions import predicted_gains, predicted_losses, sign_words, signed
+from mixwright.report.speed import sentence as speed_sentence
 from mixwright.report.summary import ArmSummary, Summary
-from mixwright.trust.intervals import Difference
+from mixwright.trust.intervals import REFERENCE, Difference
 
 # A drawn interval, in pixels.
 WIDTH, HEIGHT = 130, 18
@@ -25,8 +28,8 @@ def finals_table(summary: Summary) -> str:
         "verdict",
         "minus natural",
         "95% interval",
-        "drawn",
-        judged.title,
+        "",
+        f"{judged.title}, measured",
         second.title,
         "held-out ρ",
         "proxy tokens" if summary.learner.sized else "proxy runs",
@@ -37,7 +40,11 @@ def finals_table(summary: Summary) -> str:
         rows.append(_final(arm, (judged.name, second.name), reach))
     content = table(heads, rows, "The final models against those on the natural mixture")
     content += note(text(_reading(summary)))
-    return content + part("Mixer by mixer", bullets(_arm(arm) for arm in summary.arms))
+    reached = speed_sentence(summary.speeds, judged)
+    if reached:
+        content += f"<p>{text(reached)}</p>"
+    sentences = bullets(_arm(arm) for arm in summary.arms)
+    return content + folded("Mixer by mixer, also against uniform", sentences) + _notes(summary)
 
 
 def targets_table(summary: Summary) -> str:
@@ -45,32 +52,50 @@ def targets_table(summary: Summary) -> str:
     if not summary.by_target:
         return ""
     judged = summary.learner.judged
-    heads = ["target", *(escape(arm.mixer) for arm in summary.arms)]
+    arms = _in_view(summary)
+    heads = ["target", *(escape(arm.mixer) for arm in arms)]
     lines = []
     for target, row in summary.by_target.items():
         cells = [escape(_with_number(target, summary.learner))]
-        for arm in summary.arms:
+        for arm in arms:
             cells.append(cell_of(row[arm.mixer]))
         lines.append(cells)
-    means, verdicts, same = ["mean"], ["better / level / worse"], ["proposed natural"]
-    for arm in summary.arms:
+    means, verdicts, same = ["mean"], ["verdicts"], ["proposed natural"]
+    for arm in arms:
         means.append(f"{arm.scores[judged.name]:.3f}")
         tally = arm.tally
-        if tally is None:
-            verdicts.append("")
-            same.append("")
-        else:
-            verdicts.append(f"{tally.better} / {tally.level} / {tally.worse}")
-            same.append(str(tally.same))
+        verdicts.append("" if tally is None or arm.mixer == REFERENCE else _verdicts(tally))
+        same.append("" if tally is None else f"on {counted(tally.same, 'target')}")
     lines += [means, verdicts]
-    if any(arm.tally and arm.tally.same for arm in summary.arms):
+    if any(arm.tally and arm.tally.same for arm in arms):
         lines.append(same)
     reading = (
-        f"{judged.title.capitalize()}, and below it the 95% interval of the difference from"
-        " natural. Each interval is for one comparison alone."
+        f"{judged.title.capitalize()} of the final models, measured; below it the 95% interval of"
+        f" the difference from natural. {sign_words(judged)} Each interval is for one comparison"
+        " alone."
     )
-    caption = "Each target: the final models of every mixer, and how they differ from natural's"
+    caption = "Each target, measured on the final models of every mixer"
     return table(heads, lines, caption) + note(reading)
+
+
+def _in_view(summary: Summary) -> list[ArmSummary]:
+    """The mixers, the chosen one, natural and uniform before the others."""
+    first = [summary.chosen, REFERENCE, "uniform"]
+    arms = sorted(summary.arms, key=lambda arm: arm.mixer not in first)
+    return sorted(arms, key=lambda arm: first.index(arm.mixer) if arm.mixer in first else 3)
+
+
+def _verdicts(tally: Tally) -> str:
+    """`3 better`, or `2 better, 1 worse`."""
+    words = []
+    for count, verdict in (
+        (tally.better, "better"),
+        (tally.level, "level"),
+        (tally.worse, "worse"),
+    ):
+        if count:
+            words.append(f"{count} {verdict}")
+    return ", ".join(words)
 
 
 def predicted_part(summary: Summary) -> str:
@@ -110,8 +135,8 @@ def _reading(summary: Summary) -> str:
         cost = " Proxy tokens are the training tokens of the runs that the mixer was fitted to."
     if summary.learner.sized and not judged.higher:
         values = (
-            f"Losses are in {judged.unit}, means over the targets ({targets}) and seeds;"
-            " lower is better."
+            f"Losses are in {judged.unit}, measured on final models, means over the targets"
+            f" ({targets}) and seeds."
         )
     else:
         direction = "Higher" if judged.higher else "Lower"
@@ -120,7 +145,7 @@ def _reading(summary: Summary) -> str:
             f" {direction} {judged.title} is better; lower {second.title} ({second.unit}) is"
             " better."
         )
-    return f"{values} {summary.method} {rank}{cost}"
+    return f"{values} {sign_words(judged)} {summary.method} {rank}{cost}"
 
 
 def _final(arm: ArmSummary, metrics: tuple[str, str], reach: tuple[float, float]) -> list[str]:
@@ -128,7 +153,7 @@ def _final(arm: ArmSummary, metrics: tuple[str, str], reach: tuple[float, float]
     gap = arm.natural
     difference, verdict = signed(gap.value), gap.verdict
     if gap.arm == gap.reference:
-        difference, verdict = "–", "reference"
+        difference, verdict = "–", "compared with"
     drawing = "" if gap.identical else _drawing(gap, reach)
     rank = "–"
     if arm.rank_correlation is not None:
@@ -158,12 +183,19 @@ def _with_number(target: str, learner: Learner) -> str:
 
 
 def _arm(arm: ArmSummary) -> str:
-    """One mixer in a sentence, with its notes below."""
+    """One mixer in a sentence."""
     name, rest = arm.sentence.split(": ", 1)
-    notes = ""
-    for line in arm.notes:
-        notes += f"<small>{text(line)}</small>"
-    return f"<strong>{escape(name)}</strong>: {text(rest)}.{notes}"
+    return f"<strong>{escape(name)}</strong>: {text(rest)}."
+
+
+def _notes(summary: Summary) -> str:
+    """What the methods noted of their fits and mixtures, for those who know them."""
+    items = []
+    for arm in summary.arms:
+        lines = "".join(f"<small>{text(line)}</small>" for line in arm.notes)
+        if lines:
+            items.append(f"{escape(arm.mixer)}{lines}")
+    return folded("Notes of the methods", bullets(items) if items else "")
 
 
 def _reach(arms: Sequence[ArmSummary]) -> tuple[float, float]:

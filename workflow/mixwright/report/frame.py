@@ -114,6 +114,13 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]], caption: str) -> 
     )
 
 
+def folded(label: str, content: str) -> str:
+    """Returns HTML that stands behind a label until it is asked for; nothing without content."""
+    if not content:
+        return ""
+    return f'<details class="fold"><summary>{escape(label)}</summary>{content}</details>'
+
+
 def note(sentences: str) -> str:
     """Returns small print under a table; `sentences` is HTML."""
     return f'<p class="small">{sentences}</p>'

@@ -10,6 +10,7 @@ from pathlib import Path
 from mixwright.errors import MixwrightError
 from mixwright.proposals.export import FORMATS
 from mixwright.report.figures import FIGURES, MEASURED, entry
+from mixwright.study.copies import snapshot_packs
 from mixwright.study.learning import curve_mixer
 from mixwright.study.study import PROXIES, Study
 
@@ -18,7 +19,15 @@ Folder = Path | str
 DRAWN = ("svg", "csv", "pdf", "png")
 ON_PAGE = DRAWN[:2]
 # Results that final models make.
-OF_FINALS = ("finals", "curves", "scores", "documents", "task_scores", "task_answers")
+OF_FINALS = (
+    "finals",
+    "curves",
+    "scores",
+    "snapshot_scores",
+    "documents",
+    "task_scores",
+    "task_answers",
+)
 
 
 def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
@@ -71,6 +80,7 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         # trees have no steps
         "curves": _files(folder, "curves", study.final_packs if study.learner.sized else ()),
         "scores": _files(folder, "scores", study.final_packs),
+        "snapshot_scores": _files(folder, "snapshot_scores", snapshot_packs(study)),
         "documents": _files(folder, "final_documents", study.final_packs),
         "task_scores": _files(folder, "task_scores", asked_packs),
         "task_answers": _files(folder, "task_answers", asked_packs),

@@ -1,10 +1,13 @@
 """What was left out of the text of a domain or target when it was read, and for which reason."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+# How a line of what was left out begins.
+PERCENT = re.compile(r"([\d.e-]+)%")
 # Left out of a domain or target: what is more is a serious caveat.
 MUCH = 0.2
 # Documents that hold a passage of a target and are trained on: more are a serious caveat.
@@ -25,6 +28,14 @@ class Loss:
     serious: float = MUCH
 
 
+OVER_CAP = Loss(
+    "over_cap",
+    "read",
+    "{share} of its documents not scored: over corpus.target_bytes",
+    "Of each target only {size} is scored, a sample of whole documents by their hashes"
+    " (key corpus.target_bytes); left out of its documents: {names}.",
+    serious=0.0,
+)
 LOSSES = (
     Loss(
         "bytes_cut",
@@ -32,14 +43,6 @@ LOSSES = (
         "{share} cut: documents longer than corpus.max_document_bytes",
         "Documents were cut to corpus.max_document_bytes, and that part of the text is gone:"
         " {names}. Raise the limit, or leave it out and nothing is cut.",
-    ),
-    Loss(
-        "over_cap",
-        "read",
-        "{share} not scored: over corpus.target_bytes",
-        "Of a target only corpus.target_bytes are scored; left out of its documents: {names}."
-        " Raise the limit to score more of it.",
-        serious=0.0,
     ),
     Loss(
         "broken",
@@ -81,22 +84,22 @@ LOSSES = (
         "bytes_duplicates",
         "bytes_cleaned",
         "{share} left out: duplicates",
-        "Text that stands there before was left out (exact-duplicates): {names}.",
+        "Text that repeats an earlier one was left out (exact-duplicates): {names}.",
         serious=inf,
     ),
     Loss(
         "bytes_repeated_lines",
         "bytes_cleaned",
         "{share} left out: repeated lines",
-        "Long lines that stand there before were left out (repeated-lines): {names}.",
+        "Long lines that repeat an earlier one were left out (repeated-lines): {names}.",
         serious=inf,
     ),
     Loss(
         "repeats",
         "documents",
         "{share} are duplicates, and were left in",
-        "Documents that stand there before were left in: {names}. Add clean: [exact-duplicates] to"
-        " take each once.",
+        "Documents that repeat an earlier one were left in: {names}. Add clean: [exact-duplicates]"
+        " to take each once.",
         serious=MUCH,
     ),
     Loss(
@@ -112,7 +115,23 @@ LOSSES = (
         "Rows of one id disagree on the label; their majority decided, or nothing did: {names}.",
         serious=0.05,
     ),
+    OVER_CAP,
 )
+
+
+def is_routine(words: str) -> bool:
+    """Whether what was left out, as `left_out` says it, is what cleaning does to any text.
+
+    It is up to the share from which its caveat is serious, or MUCH of the text.
+    """
+    match = PERCENT.match(words)
+    if match is None:
+        return False
+    share = float(match[1]) / 100
+    for loss in LOSSES:
+        if words == loss.short.format(share=match[0]):
+            return share <= min(loss.serious, MUCH)
+    return False
 
 
 def left_out(counts: Mapping[str, Any]) -> dict[str, float]:

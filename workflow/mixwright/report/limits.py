@@ -10,6 +10,8 @@ from mixwright.study.study import Study
 
 # A share of the cap from which a domain is said to be near it.
 NEAR = 0.8
+# A share below which a domain is said to get next to nothing.
+NOTHING = 0.002
 # Notes of mixers that say which target holds a mixture back.
 OF_TARGETS = ("predicted no worse than natural", "never_worse")
 
@@ -35,8 +37,12 @@ def limits_of(
     for note in record.get("notes", ()):
         if note.startswith(OF_TARGETS):
             lines.append(f"Targets: {note}. goal.never_worse says which may not get worse.")
+    nothing = _near_nothing(study, record)
     if not lines:
-        lines.append("No bound holds it back: every share lies inside its caps and floors.")
+        sentence = "No cap or floor holds it back"
+        lines.append(f"{sentence}{f', but {nothing}' if nothing else ''}.")
+    elif nothing:
+        lines.append(f"{nothing[:1].upper()}{nothing[1:]}.")
     near = _near_passes(study, record)
     return (*lines, near) if near else tuple(lines)
 
@@ -84,6 +90,23 @@ def _at_floor(study: Study, name: str, value: float) -> str:
     return (
         f"{name} stands at its floor, {share}: it would get less if allowed. Lower"
         f" goal.floors.{name} if it may."
+    )
+
+
+def _near_nothing(study: Study, record: Mapping[str, Any]) -> str:
+    """The domains that get next to nothing, though no floor is set for them."""
+    floors = study.config["goal"].get("floors") or {}
+    names = []
+    for name, weight in record.get("weights", {}).items():
+        if weight < NOTHING and weight - floors.get(name, 0.0) > 0:
+            percent = f"{100 * weight:.2g} %" if weight >= 5e-5 else "under 0.01 %"
+            names.append(f"{name} ({percent})")
+    if not names:
+        return ""
+    verb = "stands" if len(names) == 1 else "stand"
+    return (
+        f"{', '.join(names)} {verb} next to the least that is allowed, nothing;"
+        " goal.floors would hold more of it"
     )
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from mixwright.learners import Metric
-from mixwright.report.answer import Answer, export_line, recipe, worth
+from mixwright.report.answer import Answer, export_line, proposed_by
+from mixwright.report.mixture_words import on_goal, recipe, worth
 from mixwright.report.proposed import Proposed, listed
 from mixwright.trust.intervals import REFERENCE
 
@@ -21,6 +22,7 @@ def answer_of_swarm(
     ranking: Sequence[str],
     costs: Sequence[str] = (),
     natural: float | None = None,
+    targets: Sequence[str] = (),
 ) -> Answer:
     """Returns the answer of a swarm: the mixture of the mixer that ranks held-out runs best.
 
@@ -33,6 +35,7 @@ def answer_of_swarm(
         ranking: sentences on how well mixers rank held-out runs.
         costs: what the mixture gives up, a sentence each.
         natural: what is predicted of the goal at natural; None: unknown.
+        targets: those of the goal.
     """
     first = proposals[0]
     file = f"results/{study}/mixtures/{first.name}.json"
@@ -41,17 +44,19 @@ def answer_of_swarm(
     if first.verdict == "cannot tell":
         return Answer("These runs cannot tell which mixture is best.", tuple(sure))
     if first.verdict in ("not distinguishable", "worse", "identical"):
-        guess = f"The best guess is the mixture of {first.name}: {recipe(first.weights)}."
+        guess = (
+            f"The best guess is that of the method (mixer) {first.name}: {recipe(first.weights)}."
+        )
         headline = "No mixture is predicted to be clearly better than natural."
         return Answer(headline, (guess, *sure))
     headline = f"Train on {recipe(first.weights)}: what it gains over natural is unknown."
     if first.verdict == "better" and gain:
-        words = worth(float(gain["value"]), metric, natural)
+        words = worth(float(gain["value"]), metric, natural, goal=on_goal(targets))
         headline = f"Train on {recipe(first.weights)}: predicted {words}."
     by_name = {proposal.name: proposal.weights for proposal in proposals}
     return Answer(
         headline=headline,
-        sure=(f"This is the mixture of {first.name}. {UNTESTED}", *sure),
+        sure=(f"{proposed_by(first.name)} {UNTESTED}", *sure),
         costs=tuple(costs),
         arm=first.name,
         weights=first.weights,
@@ -82,7 +87,7 @@ def answer_of_perturbations(
         file = f"results/{study}/mixtures/{name}.json"
         return Answer(
             headline=f"Train on {recipe(by_name[name].weights)}: the best budget at {size}.",
-            sure=(f"This is the mixture of {name}, by the laws that it fitted. {UNTESTED}",),
+            sure=(f"{proposed_by(name)} {UNTESTED}",),
             arm=name,
             weights=by_name[name].weights,
             natural=by_name[REFERENCE].weights if REFERENCE in by_name else {},
@@ -123,7 +128,7 @@ def given_up(
     if not predicted:
         return ()
     if not worse:
-        return ("No target is predicted to get worse.",)
+        return ("Not one of the targets is predicted to get worse.",)
     parts = []
     for target in sorted(worse, key=lambda target: -worse[target])[:NAMED]:
         parts.append(f"{target} by {worse[target]:.3f} {metrics[target].unit}".rstrip())
@@ -132,4 +137,4 @@ def given_up(
     outside = ""
     if not set(worse) & set(goal):
         outside = " None of them is a target of the goal."
-    return (f"What it costs: predicted worse than natural on {listed(parts)}.{outside}",)
+    return (f"Predicted worse than natural: {listed(parts)}.{outside}",)

@@ -10,7 +10,7 @@ from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
-from mixwright.report.frame import bullets, document, note, part, text
+from mixwright.report.frame import bullets, document, folded, note, part, text
 from mixwright.report.measured_summary import Measured
 from mixwright.report.origin import origin_section
 from mixwright.report.perturbed_summary import Perturbed
@@ -50,15 +50,40 @@ def write_page(
         summary.answer.file or f"results/{summary.study}/mixtures/{summary.proposals[0].name}.json"
     )
     contents["export"] = exports_section(summary.exports, file)
-    contents["caveats"] = caveat_list(summary.caveats)
+    contents["caveats"] = _caveats(summary)
     contents["provenance"] = origin_section(provenance, settings, commands)
-    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
+    steps = _next(summary) if isinstance(summary, Measured) else []
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, steps)
+    leads = _leads(summary)
 
     def page(drawn: Sequence[Drawn]) -> str:
-        body = answer + in_order(with_figures(contents, drawn))
+        body = answer + in_order(with_figures(contents, drawn), leads)
         return document(summary.study, body)
 
     write_with_room(page, figures, html)
+
+
+def _leads(summary: Measured | Perturbed) -> dict[str, str]:
+    """What the sections of evidence mean for the decision, a sentence each."""
+    if isinstance(summary, Perturbed):
+        return {"mechanism": summary.ladder_sentence}
+    return {"evidence": f"{summary.ranking} {summary.told_apart}"}
+
+
+def _caveats(summary: Measured | Perturbed) -> str:
+    """What to keep in mind; notes of mixers that were not chosen are folded below it."""
+    chosen = summary.chosen if isinstance(summary, Measured) else ""
+    others = tuple(f"{proposal.name}: " for proposal in summary.proposals)
+    shown = []
+    notes = []
+    for caveat in summary.caveats:
+        of_other = caveat.text.startswith(others) and not caveat.text.startswith(f"{chosen}: ")
+        if of_other and not caveat.serious:
+            notes.append(text(caveat.text))
+        else:
+            shown.append(caveat)
+    title = "Notes of the other methods" if chosen else "Notes of the methods"
+    return caveat_list(shown) + folded(title, bullets(notes) if notes else "")
 
 
 def public_files(study: Study) -> dict[str, str]:
@@ -111,11 +136,10 @@ def _proposals(proposals: Sequence[Proposed], metric: Metric) -> str:
 
 def _next(summary: Measured) -> list[str]:
     """What to do with the answer."""
-    steps = []
+    steps = [
+        "To test the proposal, train the same model on it and on the natural mixture, with the same"
+        " tokens and seeds, and compare their losses on the targets."
+    ]
     if summary.runs_needed:
         steps.append(summary.runs_needed)
-    steps.append(
-        "To test a proposal, train the same model on it and on natural's mixture, with the same"
-        " tokens and seeds, and compare their losses on the targets."
-    )
     return steps

@@ -92,6 +92,7 @@ class Measured:
             (self.ranking, self._ranks()),
             given_up(self.predicted, self.chosen, self.metrics, self.targets),
             natural,
+            tuple(self.targets),
         )
 
     @property
@@ -105,6 +106,17 @@ class Measured:
         if len(self.alike) == 1:
             return f"{self.chosen} ranks held-out runs best."
         return f"{listed(self.alike)} rank held-out runs alike."
+
+    @property
+    def told_apart(self) -> str:
+        """What the order of the mixers means for the choice among them, in a sentence."""
+        others = self.alike[1:]
+        if not others:
+            return "Its mixture is the one to try first."
+        return (
+            f"Nothing here says that {self.chosen} is to be preferred to {listed(others)}: where"
+            " their mixtures differ, either may be the better."
+        )
 
     @property
     def detail(self) -> tuple[str, ...]:

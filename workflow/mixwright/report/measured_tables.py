@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from html import escape
 from math import isnan
 
+from mixwright.errors import counted
 from mixwright.report.figures.ranks import HELD_OUT
 from mixwright.report.frame import note, part, table, text
 from mixwright.report.measured_summary import Measured
+from mixwright.report.own.cells import percent, side
 from mixwright.report.perturbed_summary import Perturbed
-from mixwright.report.predictions import signed
 from mixwright.trust.intervals import REFERENCE, fisher_interval
 
-UNKNOWN = "–"
+# Differences that round to nothing are none.
+LEAST = 0.0005
 
 
 def data(summary: Measured) -> str:
@@ -25,19 +27,19 @@ def data(summary: Measured) -> str:
     for place, name in enumerate(surface["domains"]):
         rows[name] = [
             escape(name),
-            _percent(surface["goal"]["natural"][place]),
-            _percent(region["centre"][place]),
-            _percent(region["largest"][place]),
+            percent(surface["goal"]["natural"][place]),
+            percent(region["centre"][place]),
+            percent(region["largest"][place]),
             str(region["mixtures_with"][place]),
-            _percent(weights.get(name, 0.0)),
+            percent(weights.get(name, 0.0)),
         ]
     order = sorted(rows, key=lambda name: (-weights.get(name, 0.0), name))
     heads = ["domain", "natural", "mean of the runs", "most of a run", "mixtures with it"]
     heads.append(summary.chosen)
     caption = "The domains: natural, what the runs took, and what is proposed; in percent"
     words = (
-        f"{region['runs']} runs of {region['mixtures']} mixtures, measured by others. Runs that lie"
-        " far off what the others say are not counted in the most of a run."
+        f"{counted(region['runs'], 'run')} of {counted(region['mixtures'], 'mixture')}, measured by"
+        " others. Runs that lie far off what the others say are not counted in the most of a run."
     )
     return table(heads, [rows[name] for name in order], caption) + note(text(words))
 
@@ -53,7 +55,6 @@ def targets(summary: Measured) -> str:
         metric = summary.metrics[name]
         proposed, natural = values[summary.chosen], values[REFERENCE]
         gain = proposed - natural if metric.higher else natural - proposed
-        kind = "better" if gain >= 0 else "worse"
         ends = summary.proposal.intervals.get("predicted", {}).get(name)
         value = f"{proposed:.3f}"
         if ends:
@@ -61,21 +62,20 @@ def targets(summary: Measured) -> str:
         rows.append(
             [
                 escape(name),
-                f"{100 * summary.targets.get(name, 0.0):.0f}",
-                escape(metric.unit or metric.title),
+                side(gain, metric),
                 value,
                 f"{natural:.3f}",
-                f'<span class="{kind}">{signed(gain)}</span>',
+                _weight(summary.targets.get(name, 0.0)),
             ]
         )
     if not rows:
         return ""
-    heads = ["target", "counts", "unit", f"{escape(summary.chosen)}'s mixture", "natural", "gain"]
+    heads = ["target", "difference", "predicted of the proposal", "predicted of natural"]
+    heads.append("weight in the goal")
     caption = f"What {escape(summary.chosen)} predicts of its mixture, target by target"
     words = (
-        "Counts is the weight in the goal, in percent. Brackets hold 95% intervals. A gain is"
-        " better (+) or worse (−) than natural, whichever way the target counts. It is predicted:"
-        " nothing was trained."
+        f"{_units(summary)}; brackets hold 95% intervals. The difference is how much better or"
+        " worse than natural the proposal is predicted. Nothing was trained on it."
     )
     return table(heads, rows, caption) + note(text(words))
 
@@ -111,8 +111,10 @@ def ranks(summary: Measured) -> str:
         " it. Mixers that rank as well as any are told apart by no run; they stand in the order of"
         " their names, the chosen one first."
     )
-    caption = "Which mixer ranks unseen runs best"
-    return part(caption, table(heads, rows, caption) + note(text(reading)))
+    caption = "Rank correlation x 100 of predicted and measured losses"
+    return part(
+        "Which mixer ranks unseen runs best", table(heads, rows, caption) + note(text(reading))
+    )
 
 
 def published(summary: Measured) -> str:
@@ -130,17 +132,19 @@ def published(summary: Measured) -> str:
         cells = [escape(name)]
         for mixer in mixers:
             value = results[mixer].goal
-            cells.append(f"{value:.3f} ({abs(value - best[mixer]):.3f})")
+            behind = abs(value - best[mixer])
+            words = "the best" if behind < LEAST else f"{behind:.3f} worse"
+            cells.append(f"{value:.3f}<br><small>{words}</small>")
         rows.append(cells)
     unit = summary.metric.unit
     reading = (
-        f"Each cell shows what a mixer (column) predicts on the goal's targets, {unit}, and in"
-        " brackets how much worse that is than the best it predicts."
+        f"Each cell shows what a mixer (column) predicts on the goal's targets, {unit}, and how"
+        " much worse that is than the best it predicts."
         f"{_not_told(summary)} Nothing was trained on these mixtures."
     )
-    caption = "Published mixtures beside the proposals"
+    caption = "Predicted of each mixture by each mixer, on the goal's targets"
     content = table(["mixture", *map(escape, mixers)], rows, caption) + note(text(reading))
-    return part(caption, content)
+    return part("Published mixtures beside the proposals", content)
 
 
 def region_sentence(summary: Measured) -> str:
@@ -167,7 +171,7 @@ def optimum(summary: Perturbed) -> str:
         "Amounts are in units of the base run's, at its total of"
         f" {summary.tokens / 1e9:.4g} B tokens; published optima are at their own totals."
     )
-    return _table(heads, rows, reading, "The best budget by each mixer")
+    return _table(heads, rows, reading, "How much of each domain it takes")
 
 
 def ladder(summary: Perturbed) -> str:
@@ -200,8 +204,20 @@ def _not_told(summary: Measured) -> str:
     return f" Some of these differences cannot be told from none: by {', '.join(limits)}."
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _weight(share: float) -> str:
+    """Weight of a target in the goal."""
+    return f"{percent(share)} %" if share else "not in it"
+
+
+def _units(summary: Measured) -> str:
+    """The unit of the numbers of targets."""
+    units = {metric.unit or metric.title for metric in summary.metrics.values()}
+    if len(units) == 1:
+        return f"All numbers are {next(iter(units))}"
+    parts = []
+    for name, metric in sorted(summary.metrics.items()):
+        parts.append(f"{name} is in {metric.unit or metric.title}")
+    return ", ".join(parts)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]], reading: str, caption: str) -> str:

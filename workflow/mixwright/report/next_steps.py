@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from math import ceil, isnan
 
 from mixwright.errors import counted
+from mixwright.report.choices import level_with
 from mixwright.report.comparison import Comparison
-from mixwright.report.proposed import Proposed
+from mixwright.report.frame import quantity
+from mixwright.report.proposed import Proposed, listed
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 from mixwright.trust.power import POWER, runs_to_tell, seeds_to_tell, share_to_tell
@@ -30,18 +32,16 @@ def after_finals(study: Study, comparison: Comparison, chosen: str) -> tuple[str
         gap = comparison.difference(best, REFERENCE, comparisons=rivals)
         return _undecided(comparison, gap, rivals)
     steps = []
-    for arm in comparison.means.index[1:]:
-        gap = comparison.difference(str(arm), best)
-        if gap.verdict == "not distinguishable":
-            steps.append(_told_apart(comparison, gap))
-            break
-    tokens = study.config["goal"]["tokens"]
     if study.learner.sized:
+        tokens = quantity(study.config["goal"]["tokens"])
         steps.append(
-            f"These final models have {tokens:,} training tokens. Before a larger training, train"
-            " a model of its kind on this mixture and on natural's, with the same seeds, and"
-            " compare them on the targets."
+            "Before a large training, train a smaller model of its kind on this mixture and on"
+            " natural's, with the same seeds, and compare them on the targets: the final models"
+            f" here had {tokens} training tokens."
         )
+    level = level_with(comparison)
+    if level:
+        steps.append(_told_apart(comparison.difference(level[0], best), comparison, level))
     return tuple(steps)
 
 
@@ -98,22 +98,28 @@ def _undecided(comparison: Comparison, gap: Difference, rivals: int) -> tuple[st
     )
 
 
-def _told_apart(comparison: Comparison, gap: Difference) -> str:
-    """What would tell the winner from the best of those that it is not told from."""
+def _told_apart(gap: Difference, comparison: Comparison, level: Sequence[str]) -> str:
+    """What would tell the winner from the next of those that are level with it.
+
+    Args:
+        gap: from the winner, of the next best.
+        comparison: of the final models that may be the answer.
+        level: all that are level with the winner.
+    """
+    names = listed([gap.reference, *level])
+    any_of = "either of" if len(level) == 1 else "any of"
+    start = f"Take {any_of} {names}"
+    if gap.identical:
+        return f"{start}: {gap.arm} is the same mixture."
     words = f"{abs(gap.value):.3f} {gap.metric.unit}".rstrip()
-    start = f"{gap.arm} is {words} behind {gap.reference}"
+    apart = f"{gap.arm}, the next best, is {words} behind {gap.reference}"
     needed = seeds_to_tell(gap, len(comparison.distinct))
     if needed is None:
-        return f"{start}, which is within the error; either mixture will do."
+        return f"{start}: {apart}, which is within the error."
+    times = f"about {needed} seeds would tell them apart ({gap.seeds} are there)"
     if needed > MANY:
-        return (
-            f"{start}; to tell them apart would take about {needed} seeds, so either mixture will"
-            " do."
-        )
-    return (
-        f"{start}; about {needed} seeds would tell them apart ({gap.seeds} are there). Either"
-        " mixture will do until then."
-    )
+        return f"{start}: {apart}, and only {times}."
+    return f"{start} for now: {apart}; {times}."
 
 
 def _more(gap: Difference, rivals: int, words: str, what: str) -> tuple[str, ...]:

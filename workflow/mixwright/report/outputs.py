@@ -11,15 +11,17 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from mixwright import __version__, tables
+from mixwright import tables
 from mixwright.files import plain, write_json
 from mixwright.mixture import digest
 from mixwright.report.answered import as_json as answers_json
 from mixwright.report.by_target import Cell
 from mixwright.report.by_task import TaskRow
+from mixwright.report.cost import took_json
+from mixwright.report.model_sizes import model_sizes
 from mixwright.report.page import summary_page
 from mixwright.report.room import write_with_room
-from mixwright.report.software import software
+from mixwright.report.software import release, software, used_by
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Difference
@@ -73,10 +75,11 @@ def provenance(study: Study, manifests: Sequence[Mapping[str, Any]] = ()) -> dic
         study: the study.
         manifests: the manifest of each domain that was learned from.
     """
-    facts: dict[str, Any] = {"mixwright": __version__, "study hash": digest(study.config)}
+    facts: dict[str, Any] = {"mixwright": release(), "study hash": digest(study.config)}
+    facts |= model_sizes(study)
     if manifests:
         facts |= _corpus(manifests)
-    return facts | {"python": platform.python_version()} | software()
+    return facts | {"python": platform.python_version()} | software(used_by(study))
 
 
 def as_json(summary: Summary) -> dict[str, Any]:
@@ -99,6 +102,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "metrics": [asdict(learner.judged), asdict(learner.second)],
         "by_target": cells,
         "tasks": [_task_json(row) for row in summary.tasks],
+        "speed_ups": [asdict(speed) for speed in summary.speeds],
         "method": summary.method,
         "arms": [_arm_json(arm) for arm in summary.arms],
         "backtest": dict(summary.backtest) or None,
@@ -109,7 +113,8 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "answer": summary.answer.as_json(),
         "next": list(summary.next),
         "limits": list(summary.limits),
-        "cost": [asdict(row) for row in summary.spent],
+        "cost": [row.as_json() for row in summary.spent],
+        "took": took_json(summary.spent),
         "settings": summary.settings,
         "commands": list(summary.commands),
         "caveats": [asdict(caveat) for caveat in summary.caveats],

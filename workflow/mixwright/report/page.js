@@ -52,6 +52,18 @@
     }
   }
 
+  /** Opens the fold that holds the place that a link names. */
+  function unfold() {
+    const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let fold = place?.closest("details"); fold; fold = fold.parentElement.closest("details"))
+      fold.open = true;
+  }
+
+  addEventListener("hashchange", unfold);
+  unfold();
+  addEventListener("beforeprint", () => {
+    for (const fold of document.querySelectorAll("details.fold")) fold.open = true;
+  });
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = false;
     button.addEventListener("click", () => copyText(button));

@@ -12,10 +12,12 @@ from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
 from mixwright.report.finals_section import finals_table, predicted_part, targets_table
 from mixwright.report.frame import bullets, document, text
+from mixwright.report.leads import gain_words, moved_words, noise_words, order_words
 from mixwright.report.origin import origin_section
 from mixwright.report.sections import in_order
 from mixwright.report.summary import Summary
 from mixwright.report.your_data import data_section
+from mixwright.trust.intervals import REFERENCE
 
 
 def summary_page(summary: Summary, figures: Sequence[Drawn] = ()) -> str:
@@ -39,13 +41,38 @@ def summary_page(summary: Summary, figures: Sequence[Drawn] = ()) -> str:
             predicted_part(summary)
             + backtest_part(summary.backtest)
             + transfer_part(summary.transfer)
-            + noise_part(summary.signals)
+            + noise_part(summary.signals, summary.learner.reference)
         ),
         "finals": finals_table(summary),
         "tasks": tasks_section(summary.tasks, mixers) + questions,
         "cost": cost_section(summary.arms[0].natural.seeds, summary.spent),
         "caveats": caveat_list(summary.caveats),
-        "provenance": origin_section(summary.provenance, summary.settings, summary.commands),
+        "provenance": origin_section(
+            {**summary.provenance, **summary.machines}, summary.settings, summary.commands
+        ),
     }
-    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
-    return document(summary.study, answer + in_order(with_figures(contents, figures)))
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, summary.next)
+    leads = {"evidence": _evidence(summary), "mechanism": _mechanism(summary)}
+    body = answer + in_order(with_figures(contents, figures), leads)
+    return document(summary.study, body)
+
+
+def _evidence(summary: Summary) -> str:
+    """What the evidence means: how good predictions were of the mixture to use, or of the best."""
+    named = summary.chosen
+    if named == REFERENCE:
+        named = summary.arms[0].mixer
+    arm = summary.arm(named)
+    parts = [
+        order_words(named, arm.rank_correlation),
+        gain_words(arm.intervals, arm.natural),
+        noise_words(summary.signals, summary.targets),
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _mechanism(summary: Summary) -> str:
+    """What the mixture to use takes more and less of."""
+    natural = summary.answer.natural
+    words = moved_words(summary.answer.weights, natural)
+    return words or "What the laws say of each domain and target; it changes nothing in the answer."

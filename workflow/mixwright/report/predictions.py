@@ -43,24 +43,27 @@ def predicted_gains(
         measured: mixer -> what its finals gained, in words; None: nothing was trained.
     """
     rows = []
-    for mixer, ends in intervals.items():
+    for mixer, ends in forecasts(intervals).items():
         row = [escape(mixer), ranged(ends["objective"], 3), _gain(ends, metric)]
         if measured is not None:
             row.append(measured[mixer])
         rows.append(row)
+    apart = _no_forecasts(intervals)
     if not rows:
-        return ""
+        return apart
     heads = ["mixer", f"predicted {metric.title}", "predicted, minus natural"]
     if measured is not None:
-        heads.append("finals, minus natural")
+        heads.append("measured (finals), minus natural")
     where = _in_unit(metric.unit)
     reading = (
-        f"Means over the targets, {where}. Predictions are for the proxies' size and length."
+        f"Means over the targets, {where}. {sign_words(metric)} Predictions are for the proxies'"
+        " size and length, and their losses no forecast of the final models' losses."
         " Their 95% intervals come from refits to resampled losses: they include the noise of the"
         " runs and the error on held-out runs, but not what larger models do differently."
         " No final model was used."
     )
-    return table(heads, rows, "What each mixer predicts of its own proposal") + note(reading)
+    content = table(heads, rows, "What each mixer predicts of its own proposal") + note(reading)
+    return content + apart
 
 
 def predicted_losses(
@@ -75,6 +78,7 @@ def predicted_losses(
         intervals: mixer -> what its proposal holds under `intervals`.
         units: of all targets, or target -> its own.
     """
+    losses = {mixer: row for mixer, row in losses.items() if not _of_no_model(mixer, intervals)}
     if not losses:
         return ""
     targets = sorted({target for row in losses.values() for target in row})
@@ -94,7 +98,7 @@ def predicted_losses(
     else:
         heads = [f"{target}, {units.get(target, '')}".rstrip(", ") for target in targets]
     reading = (
-        f"Predicted of each mixer's proposal, {where}, for the proxies' size and length;"
+        f"Losses predicted of each mixer's proposal, {where}, for the proxies' size and length;"
         " in brackets 95% of the refits, where there are any."
     )
     caption = "What each mixer predicts of its own proposal, target by target"
@@ -140,6 +144,43 @@ def ranged(interval: Mapping[str, float], digits: int) -> str:
     value, low, high = interval["value"], interval["low"], interval["high"]
     ends = f"[{low:.{digits}f}, {high:.{digits}f}]"
     return text(f"{value:.{digits}f} {ends}")
+
+
+def forecasts(intervals: Mapping[str, Intervals]) -> dict[str, Intervals]:
+    """Returns mixer -> intervals, without mixers whose numbers are of no model."""
+    sound = {}
+    for mixer, ends in intervals.items():
+        if not _of_no_model(mixer, intervals):
+            sound[mixer] = ends
+    return sound
+
+
+def sign_words(metric: Metric) -> str:
+    """Returns how signs are to be read in tables, in a sentence."""
+    if metric.higher:
+        return f"In tables, plus is a higher {metric.title}, so better."
+    return f"In tables, minus is a lower {metric.title}, so better."
+
+
+def _of_no_model(mixer: str, intervals: Mapping[str, Intervals]) -> bool:
+    """Whether a mixer's numbers are of something else than a model trained on the mixture."""
+    return bool(intervals.get(mixer, {}).get("of"))
+
+
+def _no_forecasts(intervals: Mapping[str, Intervals]) -> str:
+    """What is said of mixers that forecast no model's loss, as small print; empty without."""
+    sentences = []
+    for mixer, ends in intervals.items():
+        if not _of_no_model(mixer, intervals):
+            continue
+        gain = ends["gain"]
+        sentences.append(
+            f"{mixer} forecasts no model's loss, and is left out here: its numbers are of its"
+            f" {ends['of']}, one proxy a domain, whose probabilities of whole texts are mixed. They"
+            f" rank mixtures, and differ little: by these, its own gains {gain['value']:.4f}"
+            f" [{gain['low']:.4f}, {gain['high']:.4f}] over natural."
+        )
+    return note(text(" ".join(sentences))) if sentences else ""
 
 
 def signed(value: float) -> str:

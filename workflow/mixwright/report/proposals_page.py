@@ -13,6 +13,7 @@ from mixwright.report.evidence import backtest_part, noise_part, ranks_part, tra
 from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, document, in_percent, note, part, table, text
+from mixwright.report.leads import moved_words, noise_words, order_words
 from mixwright.report.origin import origin_section
 from mixwright.report.predictions import predicted_by_each, weights_table
 from mixwright.report.proposals_summary import Proposals
@@ -52,15 +53,26 @@ def page(summary: Proposals, figures: Sequence[Drawn] = ()) -> str:
             + _predicted(summary)
             + backtest_part(summary.backtest)
             + transfer_part(summary.transfer)
-            + noise_part(summary.signals)
+            + noise_part(summary.signals, summary.learner.reference)
         ),
         "tasks": answers_section((), summary.answers, ()),
         "cost": cost_section(0, summary.spent),
         "caveats": caveat_list(summary.caveats),
-        "provenance": origin_section(summary.provenance, summary.settings, summary.commands),
+        "provenance": origin_section(
+            {**summary.provenance, **summary.machines}, summary.settings, summary.commands
+        ),
     }
-    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats)
-    body = answer + in_order(with_figures(contents, figures))
+    answer = answer_section(f"study {summary.study}", summary.answer, summary.caveats, summary.next)
+    first = next(iter(summary.ranks), "")
+    parts = [noise_words(summary.signals, summary.targets)]
+    if first:
+        parts.insert(0, order_words(first, summary.ranks[first].value))
+    moved = moved_words(summary.answer.weights, summary.answer.natural)
+    leads = {
+        "evidence": " ".join(filter(None, parts)),
+        "mechanism": moved or "What the laws say of each domain and target.",
+    }
+    body = answer + in_order(with_figures(contents, figures), leads)
     return document(summary.study, body)
 
 

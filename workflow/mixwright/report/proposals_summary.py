@@ -1,7 +1,7 @@
 """Says what a study proposes, and how sure that is, where no final model has tested it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,26 @@ from mixwright.files import plain
 from mixwright.learners import Learner
 from mixwright.report.answer import NO_ANSWER, Answer
 from mixwright.report.answer_of_proposals import answer_of_proposals
-from mixwright.report.answered import ProxyAnswers, of_proxies, question_caveats
+from mixwright.report.answered import ProxyAnswers, of_proxies
 from mixwright.report.answered import as_json as answers_json
-from mixwright.report.caveats import Caveat, proposal_caveats, serious_first
-from mixwright.report.corpus_caveats import Counts, corpus_caveats
-from mixwright.report.cost import Spent
+from mixwright.report.caveats import (
+    Caveat,
+    demonstration_caveats,
+    proposal_caveats,
+    serious_first,
+)
+from mixwright.report.corpus_caveats import Counts
+from mixwright.report.cost import Spent, took_json
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_proposals
+from mixwright.report.notes import with_mixtures
+from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
 from mixwright.report.results import NO_TABLE, Records
-from mixwright.report.split_caveats import split_caveats
+from mixwright.report.text_caveats import text_caveats
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
 from mixwright.trust.intervals import Interval
@@ -70,6 +78,7 @@ class Proposals:
     lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
     signals: pd.DataFrame | None = None  # what mixwright.trust.noise.target_signals returns
     spent: tuple[Spent, ...] = ()  # what each stage took
+    machines: Mapping[str, str] = field(default_factory=dict)  # where and when it was trained
     settings: str = ""  # the study's keys that are not their defaults, as YAML
     commands: tuple[str, ...] = ()  # lines of a shell that make the page again
     explorer: Explorer | None = None
@@ -97,7 +106,8 @@ class Proposals:
             "answers": answers_json((), self.answers),
             "answer": self.answer.as_json(),
             "limits": list(self.limits),
-            "cost": [asdict(row) for row in self.spent],
+            "cost": [row.as_json() for row in self.spent],
+            "took": took_json(self.spent),
             "settings": self.settings,
             "commands": list(self.commands),
             "caveats": [asdict(caveat) for caveat in self.caveats],
@@ -120,6 +130,7 @@ def summarise(
     manifests: Records = (),
     texts: Counts | None = None,
     domains: pd.DataFrame | None = None,
+    surfaces: Records = (),
 ) -> Proposals:
     """Sets the proposals beside each other; the mixer that ranks held-out runs best comes first.
 
@@ -136,10 +147,13 @@ def summarise(
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
         domains: a DOMAINS table.
+        surfaces: fitted laws, which say what becomes of texts outside the goal.
     """
     targets = study.target_weights
     ranked = ranks(validation, targets)
-    proposals = in_order(mixtures, list(ranked))
+    proposals = []
+    for proposal in in_order(mixtures, list(ranked)):
+        proposals.append(replace(proposal, notes=with_mixtures(proposal.notes, design)))
     conclusion = conclude(proposals, ranked)
     headline, detail, chosen = conclusion
     learner = learner_of(study)
@@ -147,18 +161,19 @@ def summarise(
     runs = design.run[design.role == "swarm"].nunique()
     sizes = extents(domains)
     signals = target_signals(design, minimised_losses(losses, study.chosen))
+    weights = {proposal.name: proposal.weights for proposal in proposals}
+    outside = predicted_outside(surfaces, targets, weights)
     caveats = [
+        *demonstration_caveats(study),
         *proposal_caveats(study, signals, losses, mixtures),
-        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
-        *split_caveats(study, manifests),
-        *question_caveats(texts or {}),
+        *text_caveats(study, manifests, texts or {}, design, mixtures, sizes),
     ]
     return Proposals(
         study=study.name,
         headline=headline,
         detail=detail,
         chosen=chosen,
-        proposals=proposals,
+        proposals=tuple(proposals),
         ranks=ranked,
         targets=targets,
         next=(
@@ -174,7 +189,7 @@ def summarise(
         data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_proxies(design, losses),
         answer=answer_of_proposals(
-            study, learner, proposals, conclusion, judgement.losses if judgement else {}
+            study, learner, proposals, conclusion, judgement.losses if judgement else {}, outside
         ),
         limits=_limits(study, mixtures, proposals, chosen, sizes),
         lost_targets=target_lines(texts or {}),
@@ -257,7 +272,7 @@ def _limits(
     for record in mixtures:
         if Proposed.of(record).name == name:
             lines = limits_of(study, record, sizes)
-            return (f"Of the mixture of {name}:", *lines) if chosen == "natural" else lines
+            return (f"Of {mixture_of(name)}:", *lines) if chosen == "natural" else lines
     return ()
 
 
@@ -279,12 +294,12 @@ def _next(study: Study, proposals: Sequence[Proposed], chosen: str) -> tuple[str
     names = [proposal.name for proposal in proposals]
     arm = chosen if chosen in names else names[0]
     sentences = [
-        f"The weights of {arm} stand in results/{study.name}/mixtures/{arm}.json, as shares of"
-        " the training tokens; those of the other proposals stand beside it.",
         "To test a proposal elsewhere, train the same model on it and on natural's mixture, with"
         " the same tokens and seeds, and compare their losses on the targets.",
+        f"The weights of {arm} stand in results/{study.name}/mixtures/{arm}.json, as shares of"
+        " the training tokens; those of the other proposals stand beside it.",
     ]
     if study.ends_at_proposals:
         test = "set finals: trained and run the study again; no proxy is trained again"
-        sentences.append(f"To test them here, {test}.")
+        sentences.insert(0, f"To test the proposals here, {test}.")
     return tuple(sentences)

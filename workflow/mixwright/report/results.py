@@ -30,6 +30,7 @@ TABLES = {
         tables.FINALS,
         tables.CURVES,
         tables.SCORES,
+        tables.SNAPSHOT_SCORES,
         tables.DOCUMENTS,
         tables.TESTED,
         tables.SUBSETS,

@@ -7,6 +7,8 @@ has nothing to say in are left out.
 from collections.abc import Mapping
 from html import escape
 
+from mixwright.report.frame import folded, text
+
 # key of a section -> its heading
 SECTIONS = {
     "explore": "Try a mixture yourself",
@@ -39,11 +41,20 @@ LINKS = {
 }
 
 
-def in_order(contents: Mapping[str, str]) -> str:
+# What opens a section of which the first sentence says what it means.
+FOLDS = {
+    "evidence": "Show the evidence",
+    "mechanism": "Show which domain feeds which target",
+}
+
+
+def in_order(contents: Mapping[str, str], leads: Mapping[str, str] | None = None) -> str:
     """Returns a list of links to the sections, and the sections, as HTML.
 
     Args:
         contents: key of a section -> the HTML that stands in it; empty: it is left out.
+        leads: key of a section of FOLDS -> a plain sentence that says what it means for the
+            decision; the rest of the section is folded below it.
 
     Raises:
         KeyError: no section has this key.
@@ -55,6 +66,9 @@ def in_order(contents: Mapping[str, str]) -> str:
     sections = ""
     for key, title in SECTIONS.items():
         content = contents.get(key, "")
+        lead = (leads or {}).get(key, "")
+        if content and lead:
+            content = f'<p class="detail">{text(lead)}</p>{folded(FOLDS[key], content)}'
         if content:
             links += f'<a href="#{key}">{escape(LINKS.get(key, title))}</a>'
             sections += f'<section id="{key}"><h2>{escape(title)}</h2>{content}</section>'

@@ -4,7 +4,7 @@ It also gathers what the reader should distrust.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,27 +13,37 @@ import pandas as pd
 from mixwright.corpus.counts import Extent, extents
 from mixwright.learners import TEXT, Learner
 from mixwright.report.answer import NO_ANSWER, Answer
-from mixwright.report.answer_of_finals import answer_of_finals
+from mixwright.report.answer_of_finals import Grounds, answer_of_finals
 from mixwright.report.answered import (
     FinalAnswers,
     ProxyAnswers,
     of_finals,
     of_proxies,
-    question_caveats,
 )
 from mixwright.report.by_target import Cell, Tally, by_target, tallies
 from mixwright.report.by_task import TaskRow
-from mixwright.report.caveats import Caveat, check_reference, find_caveats, serious_first
+from mixwright.report.caveats import (
+    Caveat,
+    check_reference,
+    demonstration_caveats,
+    find_caveats,
+    serious_first,
+)
 from mixwright.report.comparison import Comparison, compare, objective
 from mixwright.report.conclusion import conclude, method_of
-from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.corpus_caveats import Counts
 from mixwright.report.cost import Spent
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_finals
+from mixwright.report.notes import shared_notes, with_mixtures
+from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.results import Records
-from mixwright.report.split_caveats import split_caveats
+from mixwright.report.size_caveats import size_caveats
+from mixwright.report.speed import Speed
+from mixwright.report.text_caveats import text_caveats
 from mixwright.report.totals import totals
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
@@ -65,9 +75,16 @@ class ArmSummary:
         """What its final models measured: `5.070 nats/token, better than natural by 0.176 ...`."""
         metric = self.natural.metric
         loss = f"{self.scores[metric.name]:.3f} {metric.unit}".rstrip()
-        if self.natural.arm == self.natural.reference:
+        if not self.gain:
             return loss
-        return f"{loss}, {self.natural.sentence}"
+        return f"{loss}, {self.gain}"
+
+    @property
+    def gain(self) -> str:
+        """Compares it with natural: `better than natural by 0.176 ...`; empty for natural."""
+        if self.natural.arm == self.natural.reference:
+            return ""
+        return self.natural.sentence
 
     @property
     def sentence(self) -> str:
@@ -75,7 +92,7 @@ class ArmSummary:
         if self.natural.arm == self.natural.reference:
             metric = self.natural.metric
             value = self.scores[metric.name]
-            return f"{self.mixer}: the reference for all comparisons, {value:.3f} {metric.unit}"
+            return f"{self.mixer}: what all others are compared with, {value:.3f} {metric.unit}"
         sentence = f"{self.mixer}: {self.natural.sentence}"
         if self.uniform is None or self.mixer == self.uniform.reference:
             return sentence
@@ -107,6 +124,7 @@ class Summary:
     data: tuple[DataRow, ...] = ()
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
     tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
+    speeds: tuple[Speed, ...] = ()  # where copies of finals on the way are scored
     answers: tuple[FinalAnswers, ...] = ()  # a row a target of questions and a number
     proxies_answers: tuple[ProxyAnswers, ...] = ()
     # what the page says first, with the mixture to copy
@@ -115,6 +133,7 @@ class Summary:
     limits: tuple[str, ...] = ()  # which bounds hold the mixture back, a sentence each
     lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
     spent: tuple[Spent, ...] = ()  # what each stage took
+    machines: Mapping[str, str] = field(default_factory=dict)  # where and when it was trained
     settings: str = ""  # the study's keys that are not their defaults, as YAML
     commands: tuple[str, ...] = ()  # lines of a shell that make the page again
     explorer: Explorer | None = None
@@ -141,6 +160,7 @@ def summarise(
     manifests: Records = (),
     texts: Counts | None = None,
     domains: pd.DataFrame | None = None,
+    surfaces: Records = (),
 ) -> Summary:
     """Compares the final models and gathers what to distrust.
 
@@ -160,6 +180,7 @@ def summarise(
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
         domains: a DOMAINS table.
+        surfaces: fitted laws, which say what becomes of texts that no final was scored on.
 
     Raises:
         MixwrightError: every final of natural diverged, and all are compared with it.
@@ -173,12 +194,15 @@ def summarise(
     signals = target_signals(design, minimised_losses(losses, study.chosen))
     sizes = extents(domains)
     caveats = [
+        *demonstration_caveats(study),
+        *size_caveats(study, comparison),
         *find_caveats(study, learner, comparison, scores, signals, losses, mixtures, finals),
-        *corpus_caveats(manifests, texts or {}, design, mixtures, sizes, study.epochs_of),
-        *split_caveats(study, manifests),
-        *question_caveats(texts or {}),
+        *text_caveats(study, manifests, texts or {}, design, mixtures, sizes),
     ]
     facts = dict(provenance or {}) | totals(study, design, scores, comparison)
+    cost = _cost(design, reads or {})
+    grounds = _grounds(scores, targets, learner, documents, surfaces, mixtures)
+    grounds = replace(grounds, cells=cells, cost=cost)
     return Summary(
         study=str(study.config["study"]),
         headline=headline,
@@ -189,7 +213,8 @@ def summarise(
             learner,
             mixtures,
             second=objective(scores, targets, learner.second.name).mean(axis=1),
-            cost=_cost(design, reads or {}),
+            design=design,
+            cost=cost,
             ranks=_ranks(validation, targets),
             counts=tallies(cells, mixtures),
         ),
@@ -205,11 +230,36 @@ def summarise(
         data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_finals(scores, study.learner, documents),
         proxies_answers=of_proxies(design, losses),
-        answer=answer_of_finals(study, learner, candidates, detail, cells, mixtures, chosen),
+        answer=answer_of_finals(study, learner, candidates, detail, mixtures, chosen, grounds),
         next=after_finals(study, candidates, chosen),
         limits=_limits(study, mixtures, candidates, chosen, sizes),
         lost_targets=target_lines(texts or {}),
     )
+
+
+def _grounds(
+    scores: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner,
+    documents: pd.DataFrame | None,
+    surfaces: Records,
+    mixtures: Records,
+) -> Grounds:
+    """What becomes of texts outside the goal: measured on finals, else predicted by a surface."""
+    outside = measured_outside(scores, targets, learner, documents)
+    if outside:
+        return Grounds(outside=outside)
+    predicted = predicted_outside(surfaces, targets, _weights(mixtures))
+    return Grounds(outside=predicted, measured=False)
+
+
+def _weights(mixtures: Records) -> dict[str, Mapping[str, float]]:
+    """Mixer -> its mixture, of mixers that have one for all targets."""
+    of_mixer = {}
+    for mixture in mixtures:
+        if "goal" not in mixture:
+            of_mixer[str(mixture["mixer"])] = mixture["weights"]
+    return of_mixer
 
 
 def _limits(
@@ -227,7 +277,7 @@ def _limits(
         if names and mixture["mixer"] == names[0] and "goal" not in mixture:
             lines = limits_of(study, mixture, sizes)
             if chosen == REFERENCE:
-                return (f"Of the mixture of {names[0]}, the best of the others:", *lines)
+                return (f"Of {mixture_of(names[0])}, the best of the others:", *lines)
             return lines
     return ()
 
@@ -243,11 +293,12 @@ def _arms(
     mixtures: Records,
     *,
     second: pd.Series,
+    design: pd.DataFrame,
     cost: Mapping[str, int],
     ranks: Mapping[str, float],
     counts: Mapping[str, Tally],
 ) -> tuple[ArmSummary, ...]:
-    """The mixers' summaries, the best first; the other arguments have a value a mixer."""
+    """The mixers' summaries, the best first; arguments that are no tables have a value a mixer."""
     proposals = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
     arms = []
     for name, value in comparison.means.items():
@@ -265,7 +316,7 @@ def _arms(
             rank_correlation=ranks.get(mixer),
             weights=proposal.get("weights", {}),
             epochs=proposal.get("epochs", {}),
-            notes=_shared_notes(mixer, mixtures),
+            notes=with_mixtures(shared_notes(mixer, mixtures), design),
             intervals=proposal.get("intervals", {}),
             tally=counts.get(mixer),
         )
@@ -282,18 +333,6 @@ def _references(study: Study, comparison: Comparison) -> list[str]:
 def _cost(design: pd.DataFrame, reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Mixer -> training tokens of the runs that it learned from."""
     return {mixer: proxy_tokens(design, roles) for mixer, roles in reads.items()}
-
-
-def _shared_notes(mixer: str, mixtures: Records) -> tuple[str, ...]:
-    """The notes that a mixer made on every one of its mixtures."""
-    notes = [mixture.get("notes", ()) for mixture in mixtures if mixture["mixer"] == mixer]
-    if not notes:
-        return ()
-    shared = []
-    for note in notes[0]:
-        if all(note in others for others in notes):
-            shared.append(note)
-    return tuple(shared)
 
 
 def _ranks(validation: pd.DataFrame | None, targets: Mapping[str, float]) -> dict[str, float]:

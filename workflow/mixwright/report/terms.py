@@ -13,19 +13,23 @@ TERMS = {
     " is better",
     "bits/byte": "how many bits the model needs for a byte of text, on average; lower is better",
     "held-out": "left out when the mixer was fitted, so that it could not learn from them",
-    "natural mixture": "each domain by its size: what drawing from all text at random gives",
+    "natural": "your data as it is: each domain by its size, as drawing from all text at random"
+    " gives",
     "proxies": "small models, trained on sampled mixtures, from which the mixers learn",
     "final models": "the larger models that are trained on the proposed mixtures, to test them",
     "seeds": "repetitions of a training with other random starts and orders of the data",
     "95% interval": "a range that holds the true value in 95 of 100 repetitions of the study",
+    "refits": "the method fitted again and again to resampled losses, to see how far its answer"
+    " moves",
     "mixer": "a method that learns from the proxies how the loss depends on the mixture, and"
     " proposes one",
     "swarm": "the proxies whose mixtures are sampled at random",
-    "uniform mixture": "the same weight for every domain",
+    "uniform": "the same share for every domain",
     "passes": "how often a model reads the whole source of a domain",
     "domain": "one source of training data, whose share is to be chosen",
     "regret": "how much worse a mixture is than the best one",
     "Pareto front": "mixtures of which none can serve one target better without costing another",
+    "unigram model": "knows nothing but how common each token is",
     "signal-to-noise": "how far losses differ between mixtures, over how far they differ between"
     " equal runs",
 }
@@ -94,7 +98,8 @@ def _noted(words: str, waiting: dict[str, str]) -> str:
     text = ""
     end = 0
     for start, (stop, term) in sorted(places.items()):
-        note = f'<span class="gloss"> ({waiting.pop(term)})</span>'
+        meaning = waiting.pop(term)
+        note = f'<span class="gloss"><i> (</i>{meaning}<i>)</i></span>'
         text += f'{words[end:start]}<dfn tabindex="0">{words[start:stop]}{note}</dfn>'
         end = stop
     return text + words[end:]

@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from mixwright.corpus.counts import ESTIMATED, extents
-from mixwright.report.frame import bullets, note, part, quantity, table, text
-from mixwright.report.left_out import left_out
+from mixwright.report.frame import bullets, folded, note, part, quantity, table, text
+from mixwright.report.left_out import is_routine, left_out
+from mixwright.report.mixture_words import mixture_of
 from mixwright.report.results import Records
 
 TITLE = "Your data"
@@ -131,31 +132,41 @@ def data_section(
     """
     if not rows:
         return ""
+    # a column that says one thing in every row is a sentence
+    known = len({row.counted for row in rows}) > 1
+    placed = len({row.source for row in rows}) > 1
+    sampled = any(row.sample_tokens != row.source_tokens for row in rows)
     lines = []
     for row in rows:
-        cells = (
+        cells = [
             escape(row.domain),
             f"{row.natural:.1%}",
-            "–" if row.weight is None else f"{row.weight:.1%}",
+            "–" if row.weight is None else _share(row.weight),
             _passes(row.passes),
             quantity(row.source_tokens),
-            row.counted,
-            quantity(row.sample_tokens),
-            escape(row.source),
-        )
+        ]
+        if known:
+            cells.append(row.counted)
+        if sampled:
+            cells.append(quantity(row.sample_tokens))
+        if placed:
+            cells.append(escape(row.source))
         lines.append(cells)
-    heads = (
-        "domain",
-        "natural",
-        "recommended",
-        "passes",
-        f"source {unit}",
-        "known",
-        f"sample {unit}",
-        "source",
-    )
+    heads = ["domain", "natural", "recommended", "passes", f"source {unit}"]
+    if known:
+        heads.append("known")
+    if sampled:
+        heads.append(f"sample {unit}")
+    if placed:
+        heads.append("source")
     content = table(heads, lines, "What each source holds, and what was read of it")
-    return content + _lost(rows, targets) + note(text(_reading(rows, chosen)))
+    content += note(text(_reading(rows, chosen, unit)))
+    return content + _lost(rows, targets)
+
+
+def _share(weight: float) -> str:
+    """A share in percent, in which little is not nothing."""
+    return f"{weight:.2%}" if 0 < weight < 0.001 else f"{weight:.1%}"
 
 
 def _passes(passes: float | None) -> str:
@@ -165,21 +176,46 @@ def _passes(passes: float | None) -> str:
 
 
 def _lost(rows: Sequence[DataRow], targets: Sequence[str]) -> str:
-    """A red line a domain or target of which something was cut, skipped or left out."""
-    lines = [f"{row.domain}: {'; '.join(row.lost)}" for row in rows if row.lost]
-    lines += targets
-    marked = [f'<span class="red">{text(line)}</span>' for line in lines]
-    return part("Not all of it was used", bullets(marked)) if marked else ""
+    """A line a domain or target of which something was cut, skipped or left out.
+
+    What is unusual is red; what cleaning leaves out of any text is folded.
+    """
+    lines = {row.domain: row.lost for row in rows if row.lost}
+    for line in targets:
+        name, _, words = line.partition(": ")
+        lines[name] = tuple(words.split("; "))
+    red = []
+    plain = []
+    for name, lost in lines.items():
+        unusual = [words for words in lost if not is_routine(words)]
+        routine = [words for words in lost if is_routine(words)]
+        if unusual:
+            marked = text(f"{name}: {'; '.join(unusual)}")
+            red.append(f'<span class="red">{marked}</span>')
+        if routine:
+            plain.append(text(f"{name}: {'; '.join(routine)}"))
+    content = bullets(red) if red else ""
+    content += folded("What cleaning left out", bullets(plain) if plain else "")
+    return part("Not all of it was used", content)
 
 
-def _reading(rows: Sequence[DataRow], chosen: str) -> str:
+def _reading(rows: Sequence[DataRow], chosen: str, unit: str) -> str:
     """How to read the table."""
     sentences = [
-        "The source is all the text there is of a domain, the sample what was read of it: proxies"
-        " and final models learn from the sample. Natural proportions and passes count the source;"
-        f" passes are those of a final model on the mixture of {chosen}."
+        f"Source {unit} are all that a domain has to train on, after cleaning and without what is"
+        " held out; the sample is what was read of them.",
+        "Natural proportions and passes count the source; passes are those of a final model on"
+        f" {mixture_of(chosen)}.",
     ]
-    if any(row.counted == ESTIMATED for row in rows):
+    if all(row.sample_tokens == row.source_tokens for row in rows):
+        sentences.append("Here all of every source was read.")
+    kinds = {row.counted for row in rows}
+    if len(kinds) == 1 and rows[0].counted:
+        sentences.append(f"All sizes are {rows[0].counted}.")
+    places = {row.source for row in rows}
+    if len(places) == 1 and rows[0].source:
+        sentences.append(f"The source of all domains is {rows[0].source}.")
+    if ESTIMATED in kinds:
         sentences.append(
             "Estimated tokens come from the sizes of the files and the sample's tokens a byte;"
             " domains.NAME.tokens states them."

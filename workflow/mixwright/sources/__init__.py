@@ -49,10 +49,7 @@ SOURCES: dict[str, SourceKind] = {
     "installed": SourceKind(
         "installed",
         "Installed",
-        caveat=(
-            "The embedded corpus is all software text: a demonstration that needs no network,"
-            " not a basis for conclusions."
-        ),
+        caveat=("This is demonstration data, all of it software text: no basis for conclusions."),
         defaults={
             "sample": 1_500_000,
             "max_document_bytes": 24_000,

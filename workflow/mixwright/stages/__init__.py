@@ -110,6 +110,9 @@ COMMANDS = {
     ),
     "train-finals": Command(STAGES, "final:train_finals", "Train a pack of final models"),
     "evaluate-finals": Command(STAGES, "final:evaluate_finals", "Score a pack of final models"),
+    "evaluate-snapshots": Command(
+        STAGES, "final:evaluate_snapshots", "Score copies of final models from along their training"
+    ),
     "evaluate-tasks": Command(
         STAGES, "final:evaluate_tasks", "Score a pack of final models on tasks of lm-eval"
     ),

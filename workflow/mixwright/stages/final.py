@@ -13,6 +13,7 @@ from mixwright.files import read_json
 from mixwright.finals.arm import Arm
 from mixwright.finals.curve import of_finals
 from mixwright.finals.processes import joined
+from mixwright.finals.snapshot_scores import evaluate_snapshots as score_snapshots
 from mixwright.finals.tasks.evaluate import evaluate_tasks as answer_tasks
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
@@ -85,6 +86,26 @@ def evaluate_finals(
     result = evaluate(models, examples, domains, plan, **questions)
     tables.write(result.documents, documents, tables.DOCUMENTS)
     tables.write(result.scores, scores, tables.SCORES)
+
+
+def evaluate_snapshots(
+    study: Path, finals: Path, shards: list[Path], targets: list[Path], to: Path
+) -> None:
+    """Score the copies of every final model, from along its training, on every target.
+
+    Example:
+        mixwright evaluate-snapshots --study results/demo/study.json
+            --finals results/demo/finals/0123456789abcdef.parquet
+            --shards results/demo/shards/prose --targets results/demo/targets/questions.npz
+            --to snapshot_scores.parquet
+    """
+    plan = Study.read(study)
+    hold_gpu(plan.final)
+    models = tables.read(finals, tables.FINALS)
+    examples = {path.stem: Examples.load(path) for path in targets}
+    domains = list(map(plan.learner.function("open_domain"), shards))
+    scores = score_snapshots(models, examples, domains, plan, load_choices(targets))
+    tables.write(scores, to, tables.SNAPSHOT_SCORES)
 
 
 def evaluate_tasks(study: Path, finals: Path, scores: Path, answers: Path) -> None:

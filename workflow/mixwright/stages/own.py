@@ -3,7 +3,6 @@
 import logging
 from pathlib import Path
 
-from mixwright import __version__
 from mixwright.files import write_json
 from mixwright.proposals.options import read_options
 from mixwright.report.own.drawn import draw_all, report_undrawn, write_page
@@ -59,7 +58,7 @@ def page(
     if mixture is not None:
         write_json(mixture, dict(result.record))
     beside = "" if mixture is None else str(mixture)
-    place = Place(str(fit), str(to), beside, __version__)
+    place = Place(str(fit), str(to), beside)
     write_page(result, place)
     log.info("%s: open it in a browser", to)
 

@@ -1,9 +1,11 @@
 """Stages of workflow/rules/report.smk: the summary, and the same for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from mixwright.corpus.shards import read_counts
 from mixwright.errors import MixwrightError
@@ -12,7 +14,7 @@ from mixwright.report import layout, proposals_summary
 from mixwright.report.brief import print_brief
 from mixwright.report.by_task import TaskRow, by_task, sentences_of
 from mixwright.report.caveats import serious_first
-from mixwright.report.cost import FINALS, Spent, recorded, spent
+from mixwright.report.cost import FINALS, Spent, recorded, spent, trained_on
 from mixwright.report.explorer.building import (
     explorer_of,
     exports_of,
@@ -21,10 +23,12 @@ from mixwright.report.explorer.building import (
 )
 from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.exported import read_exports
+from mixwright.report.judging import learner_of
 from mixwright.report.origin import commands, configuration
 from mixwright.report.outputs import provenance, write_report
 from mixwright.report.proposals_page import write_page
 from mixwright.report.results import NO_TABLE, Records, load
+from mixwright.report.speed import Speed, goal_on_the_way, speeds
 from mixwright.report.summary import ArmSummary, Summary
 from mixwright.report.summary import summarise as compare_finals
 from mixwright.report.terminal import print_summary
@@ -50,24 +54,31 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     answers = results.pop("task_answers", NO_TABLE)
     # drawn, and no part of the comparison
     results.pop("curves", None)
+    surfaces = _surfaces(plan, folder)
+    copies = results.pop("snapshot_scores", NO_TABLE)
     summary = compare_finals(
         plan,
         **results,
         reads={mixer: plan.roles_of(mixer) for mixer in plan.mixers},
+        surfaces=list(surfaces.values()),
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
+    beats = recorded(plan, folder)
     caveats = serious_first([*summary.caveats, *written.caveats])
     files = {"html": html, "json": json, "table": table}
     summary = replace(
         summary,
         exports=written.lines,
         caveats=caveats,
-        spent=spent(plan, recorded(plan, folder), results.get("finals")),
-        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"], summary.arms),
+        spent=spent(plan, beats, results.get("finals")),
+        machines=trained_on(plan, beats),
+        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"], summary.arms),
         settings=configuration(plan),
         commands=commands(plan, "summarise", files),
     )
+    if not copies.empty:
+        summary = replace(summary, speeds=_speeds(plan, copies, results))
     if not answers.empty:
         summary = _with_tasks(summary, by_task(task_scores, answers))
     drawn = layout.figure_files(plan, folder)
@@ -84,20 +95,24 @@ def summarise_proposals(study: Path, html: Path, json: Path) -> None:
     plan = Study.read(study)
     folder = study.parent
     results = load(layout.proposal_paths(plan, folder))
+    surfaces = _surfaces(plan, folder)
     summary = proposals_summary.summarise(
         plan,
         **results,
         fits=[Path(path) for path in layout.fit_paths(plan, folder)],
+        surfaces=list(surfaces.values()),
         **_of_text(plan, folder),
     )
     written = read_exports(layout.export_files(plan, folder))
+    beats = recorded(plan, folder)
     caveats = serious_first([*summary.caveats, *written.caveats])
     summary = replace(
         summary,
         exports=written.lines,
         caveats=caveats,
-        spent=_without_finals(spent(plan, recorded(plan, folder), None)),
-        explorer=_explorer(plan, folder, summary.chosen, results["mixtures"]),
+        spent=_without_finals(spent(plan, beats, None)),
+        machines=trained_on(plan, beats),
+        explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"]),
         settings=configuration(plan),
         commands=commands(plan, "summarise-proposals", {"html": html, "json": json}),
     )
@@ -114,23 +129,34 @@ def _with_tasks(summary: Summary, tasks: Sequence[TaskRow]) -> Summary:
     return replace(summary, tasks=tuple(tasks), detail=detail)
 
 
+def _speeds(plan: Study, copies: pd.DataFrame, results: Mapping[str, Any]) -> tuple[Speed, ...]:
+    """How soon each mixture reaches natural's final value, by copies of the finals on the way."""
+    targets, learner = plan.target_weights, learner_of(plan)
+    scores, finals = results["scores"], results["finals"]
+    return tuple(speeds(*goal_on_the_way(copies, scores, finals, targets, learner)))
+
+
 def _without_finals(rows: Sequence[Spent]) -> tuple[Spent, ...]:
     """What was spent before any final model was trained."""
     return tuple(row for row in rows if row.stage != FINALS)
 
 
+def _surfaces(plan: Study, folder: Path) -> dict[str, dict[str, Any]]:
+    """Mixer -> what the file of its response surface holds."""
+    paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
+    return read_surfaces(paths)
+
+
 def _explorer(
     plan: Study,
-    folder: Path,
+    surfaces: Mapping[str, Mapping[str, Any]],
     chosen: str,
     mixtures: Records,
     arms: Sequence[ArmSummary] = (),
 ) -> Explorer | None:
     """The explorer of the page; None where a study has no surface, or a goal for each target."""
-    paths = [path for path in layout.surface_paths(plan, folder) if Path(path).exists()]
-    if not paths or plan.goals != ("",):
+    if not surfaces or plan.goals != ("",):
         return None
-    surfaces = read_surfaces(paths)
     order = sorted(surfaces, key=lambda mixer: mixer != chosen)
     # the file of the law that is shown: the page puts its name for MIXER
     surface = f"results/{plan.name}/surfaces/MIXER.json"
@@ -148,6 +174,7 @@ def _explorer(
         max_epochs=plan.config["goal"].get("max_epochs"),
         runs="the proxies",
         measured={arm.mixer: arm.measured for arm in arms},
+        gains={arm.mixer: arm.gain for arm in arms},
     )
 
 

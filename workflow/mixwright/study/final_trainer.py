@@ -20,7 +20,6 @@ ITS_OWN: Mapping[str, Any] = {
     "activation_checkpointing": False,
     "attention": "auto",
     "cross_entropy": "auto",
-    "snapshots": [],
     "track": "none",
 }
 # Settings of a final that change none of its numbers, or are told apart otherwise.

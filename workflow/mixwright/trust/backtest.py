@@ -16,29 +16,32 @@ from mixwright.mixture import Array
 from mixwright.numerics.spread import robust_deviation
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into
+from mixwright.trust.folds import Rows
 from mixwright.trust.intervals import Interval, rank_interval
 from mixwright.trust.judges import AUTOSCALE, JOINT, KEEP, JudgedMixture, Settings, create, judge
 from mixwright.trust.noise import target_weights
-from mixwright.trust.refits import Rows
 
 # totals within such a factor of a neighbour's are one scale, where no perturb runs say what one is
 SCALE = 1.3
-CHOICES = {
-    KEEP: "the optimum of the largest known scale, kept",
-    AUTOSCALE: "AutoScale's extrapolation",
-    JOINT: "the joint law's optimum",
+# What to do for more tokens than were trained, by the choice that is trusted.
+ADVICE = {
+    KEEP: "keep the mixture that was best at the largest scale: extrapolating it did not help here",
+    AUTOSCALE: "take AutoScale's extrapolation",
+    JOINT: "take the joint law's optimum for that many tokens",
 }
+NAMES = {AUTOSCALE: "AutoScale's extrapolation", JOINT: "the joint law's optimum"}
+LAWS = {AUTOSCALE: "AutoScale's law", JOINT: "the joint law"}
 OBJECTION = (
-    "AutoScale predicted them better than the joint law, by this or by squared errors,"
-    " so that its own law has a say: it puts no extrapolation ahead."
+    "AutoScale's law came closer to them than the joint law, by this or by squared errors, so that"
+    " it has a say, too: it puts no extrapolation ahead."
 )
 TWO_JUDGES = (
     "two judges: the joint law fitted to all runs is of the joint law's own family,"
     " AutoScale's law of that scale of AutoScale's"
 )
 TWO_SCALES = (
-    "one scale is left when the largest is out: AutoScale keeps its proportions,"
-    " so that it is `keep` here; train a third"
+    "one scale is left when the largest is out, and from one scale AutoScale extrapolates nothing:"
+    " it keeps the mixture; train a third scale to test it"
 )
 
 
@@ -117,22 +120,16 @@ class Backtest:
     @property
     def verdict(self) -> str:
         """What this study trusts, and why."""
-        total = f"{self.scales[-1]:.3g} tokens"
-        rivals = []
-        for choice in self._rivals:
-            if choice.ahead:
-                gain = _signed(choice.ahead)
-                rivals.append(f"{choice.choice} {gain}")
+        rivals = [_against_keeping(choice) for choice in self._rivals if choice.ahead]
         errors = []
         for prediction in self.predictions:
-            scatter = f"{prediction.scatter:.4f}"
-            errors.append(f"{prediction.mixer} {scatter}")
+            errors.append(f"{prediction.scatter:.3f} by {LAWS[prediction.mixer]}")
         sentences = [
-            f"Trust {CHOICES[self.trusted]}.",
-            f"Ahead of keeping at {total}, as the law of all runs judges:"
-            f" {', '.join(rivals)} nats/token.",
-            "The runs left out were predicted with a scatter of (nats/token):"
-            f" {', '.join(errors)}.",
+            f"For more tokens than were trained, {ADVICE[self.trusted]}.",
+            f"The test: the runs of {_count(self.scales[-1])} tokens were left out, and mixtures"
+            f" for them chosen from the smaller scales. {'. '.join(rivals)}.",
+            f"The losses of these runs were missed by {' and '.join(errors)}, in nats/token, once"
+            " the mean error is taken off.",
         ]
         if self.trusted == KEEP and self.judged_by == AUTOSCALE:
             sentences.append(OBJECTION)
@@ -325,5 +322,25 @@ def _prediction(name: str, fit: Any, left_out: Observations, importance: Array) 
     )
 
 
-def _signed(interval: Interval) -> str:
-    return f"{interval.value:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
+def _against_keeping(choice: JudgedMixture) -> str:
+    """How an extrapolation did beside keeping the mixture, in words."""
+    assert choice.ahead is not None
+    name = NAMES[choice.choice]
+    start = name[:1].upper() + name[1:]
+    ahead = choice.ahead
+    if ahead.value == ahead.low == ahead.high == 0:
+        return f"{start} is the mixture that was kept"
+    side = "better" if ahead.value > 0 else "worse"
+    low, high = ahead.low, ahead.high
+    if ahead.value < 0:
+        low, high = -ahead.high, -ahead.low
+    size = f"{abs(ahead.value):.3f} nats/token [{low:.3f}, {high:.3f}]"
+    return f"{start} came out {size} {side} than keeping it, by a law of all runs"
+
+
+def _count(tokens: float) -> str:
+    """A number of tokens in three digits: `100 k`."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if tokens >= size:
+            return f"{tokens / size:.3g} {unit}"
+    return f"{tokens:.3g}"

@@ -21,7 +21,8 @@ from mixwright.trust.evidence import CANNOT, Evidence, HeldOut, weigh
 from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval
 from mixwright.trust.noise import NoiseFloor, noise_of
 from mixwright.trust.notes import barred, of_form, of_refits, silent, silent_targets, untried
-from mixwright.trust.refits import SECOND, Refits, rows_read
+from mixwright.trust.refits import SECOND, Refits
+from mixwright.trust.refitting import Refitting
 
 # refits where no number is asked for
 DRAWS = 100
@@ -148,6 +149,7 @@ def propose(
     observations: Observations | None,
     goal: Goal,
     draws: int = DRAWS,
+    refitting: Refitting | None = None,
 ) -> Proposal:
     """Returns the mixer's proposal, with intervals and the verdict where it can have them.
 
@@ -156,6 +158,7 @@ def propose(
     Args:
         observations: the runs that the mixer was fitted to; None: it reads none.
         draws: refits of the mixer; 0: no intervals.
+        refitting: of the mixer and its runs, where others ask for the same refits.
     """
     proposal = mixer.propose(goal)
     name = proposal.mixer
@@ -172,6 +175,7 @@ def propose(
             goal,
             proposal,
             draws,
+            refitting,
         )
     except TooFewRunsError:
         runs = len(observations.of_role("swarm").runs)
@@ -185,6 +189,7 @@ def bootstrap(
     goal: Goal,
     proposal: Proposal,
     draws: int = DRAWS,
+    refitting: Refitting | None = None,
 ) -> Bootstrap:
     """Gives a proposal its intervals, by a residual bootstrap of the mixer.
 
@@ -206,6 +211,7 @@ def bootstrap(
     Args:
         full: the mixer, fitted to `observations`.
         draws: refits; a mixer that takes long is given fewer, and a note says so.
+        refitting: of `full` and its runs, where others ask for the same refits.
 
     Raises:
         MixwrightError: there are too few draws for an interval.
@@ -213,21 +219,14 @@ def bootstrap(
     if draws < LEAST_DRAWS:
         remedy = f"ask for {LEAST_DRAWS} or more, or for 0 to do without"
         raise MixwrightError(f"--draws {draws}: too few for an interval; {remedy}")
-    observations = observations.only(np.argsort(np.array(observations.runs)))
-    entry = mixers.entry(proposal.mixer)
-    done = min(draws, entry.draws)
-    refits = Refits.of(
-        full,
-        observations,
-        goal,
-        proposal,
-        done,
-    )
+    refitting = refitting or Refitting.of(full, observations, goal.seed, goal)
+    observations, rows = refitting.observations, refitting.rows
+    done = min(draws, mixers.entry(proposal.mixer).draws)
+    refits = Refits.of(refitting, goal, proposal, done)
     cost = Cost(Readout.of(goal.targets, full.targets, observations.metrics))
     noise = noise_of(observations, cost(observations.losses))
     # the errors of the form at two near mixtures are not independent
     apart = np.linalg.norm(proposal.weights - goal.natural)
-    rows = rows_read(proposal.mixer, observations)
     distance = _distance(observations.weights[rows])
     points = 2 * sqrt(min(1.0, float(apart / distance)))
     gain = refits.around([-1, 1], cost, noise, points)

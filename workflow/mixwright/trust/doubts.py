@@ -17,7 +17,7 @@ from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.leverage import Cover
 from mixwright.trust.odd_runs import OddRuns
 from mixwright.trust.reach import Reach
-from mixwright.trust.refits import rows_read
+from mixwright.trust.refitting import rows_read
 
 # sentences at most before the objectives that remain are only listed
 NAMED = 3

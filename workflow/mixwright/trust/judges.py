@@ -15,7 +15,7 @@ from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.intervals import LEVEL, Interval
-from mixwright.trust.refits import refitted
+from mixwright.trust.refitting import refitted
 
 # refits of the judge
 DRAWS = 40

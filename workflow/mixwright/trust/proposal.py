@@ -12,13 +12,20 @@ from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import Options
 from mixwright.trust import bootstrap
 from mixwright.trust.chance import at_chance
+from mixwright.trust.refitting import Refitting
 
 
-def propose_within(fit: Fit, options: Options, draws: int = bootstrap.DRAWS) -> Proposal:
+def propose_within(
+    fit: Fit,
+    options: Options,
+    draws: int = bootstrap.DRAWS,
+    refitting: Refitting | None = None,
+) -> Proposal:
     """Returns the best mixture of a fit inside the options, and how far to trust it.
 
     Args:
         draws: refits of the mixer that give the intervals; 0: no intervals.
+        refitting: of the fit, where others ask for the same refits.
 
     Raises:
         MixwrightError: the bounds leave no mixture, the goal is a plain mean of different units, or
@@ -31,6 +38,7 @@ def propose_within(fit: Fit, options: Options, draws: int = bootstrap.DRAWS) -> 
         options.goal(fit.source),
         fit.source.metrics,
         draws,
+        refitting,
     )
     return options.annotate(proposal, fit.source)
 
@@ -41,6 +49,7 @@ def propose_in_units(
     goal: Goal,
     metrics: Mapping[str, Metric],
     draws: int = bootstrap.DRAWS,
+    refitting: Refitting | None = None,
 ) -> Proposal:
     """Returns the best mixture for a goal, with what is predicted in the targets' units.
 
@@ -49,6 +58,7 @@ def propose_in_units(
         runs: those that it was fitted to; None: it reads none.
         metrics: target -> what its numbers are; losses in nats/token where nothing stands.
         draws: refits of the mixer that give the intervals; 0: no intervals.
+        refitting: of the mixer and its runs, where others ask for the same refits.
     """
     notes: tuple[str, ...] = ()
     if runs is not None:
@@ -60,6 +70,7 @@ def propose_in_units(
         runs,
         goal,
         draws,
+        refitting,
     )
     noted = replace(proposal, notes=(*proposal.notes, *notes))
     return noted.in_units(metrics)

@@ -3,12 +3,11 @@
 The intervals of a proposal follow from what the refits predict and propose.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from mixwright import mixers
@@ -19,12 +18,12 @@ from mixwright.mixers.base import Mixer
 from mixwright.mixers.laws.mixer import SAME_LENGTH
 from mixwright.mixture import Array
 from mixwright.observations import Observations
-from mixwright.simplex.alike import same_mixture
-from mixwright.trust.folds import Rows, held_out_residuals, shares_of
+from mixwright.trust.folds import Rows
 from mixwright.trust.intervals import LEVEL, Interval
 from mixwright.trust.leverage import Cover
 from mixwright.trust.noise import NoiseFloor
 from mixwright.trust.odd_runs import OddRuns
+from mixwright.trust.refitting import Refitting
 
 # the mixer whose law is asked what it thinks of another mixer's proposal
 SECOND = "effective-data"
@@ -68,17 +67,14 @@ class Refits:
     @classmethod
     def of(
         cls,
-        full: Mixer,
-        observations: Observations,
+        refitting: Refitting,
         goal: Goal,
         proposal: Proposal,
         draws: int,
     ) -> "Refits":
         """Refits a mixer `draws` times to the runs that it read."""
-        rows = rows_read(proposal.mixer, observations)
-        # what is fitted many times is read for the goal only
-        narrow = full.narrowed(goal)
-        held_out = held_out_residuals(narrow, observations, rows, goal.seed)
+        full, observations, rows = refitting.full, refitting.observations, refitting.rows
+        held_out = refitting.residuals
         mixtures = np.stack([proposal.weights, goal.natural])
         total = float(np.median(observations.tokens[rows]))
         amounts = full.amounts_at(goal, mixtures, total)
@@ -90,15 +86,7 @@ class Refits:
         odd = OddRuns.of(measured, held_out, cover.of_runs, np.array(wanted))
         losses = []
         weights = []
-        for refit in refitted(
-            narrow,
-            observations,
-            rows,
-            held_out,
-            draws,
-            goal.seed,
-            odd,
-        ):
+        for refit in refitting.refits(draws, odd):
             losses.append(refit.predict(points))
             weights.append(refit.propose(goal).weights)
         sound = observations.only(np.delete(np.arange(len(observations.runs)), rows[odd.odd]))
@@ -262,75 +250,6 @@ class Refits:
         if noise is not None:
             unexplained -= noise.low**2
         return max(LEAST_FORM * missed, unexplained)
-
-
-def rows_read(mixer: str, observations: Observations) -> Rows:
-    """Returns the positions of the runs that a mixer reads."""
-    reads = list(mixers.entry(mixer).reads)
-    return np.flatnonzero(np.isin(observations.roles, reads))
-
-
-def refitted(
-    full: Mixer,
-    observations: Observations,
-    rows: Rows,
-    held_out: Array,
-    draws: int,
-    seed: int,
-    odd: OddRuns | None = None,
-) -> Iterator[Mixer]:
-    """Refits a mixer to its predictions plus resampled residuals, `draws` times.
-
-    Draw b is a function of (seed, b) alone. A run's targets are resampled together, and so are
-    the runs of one mixture, which share what the mixer's form misses there.
-
-    Args:
-        rows: positions of the runs that the mixer reads.
-        held_out: (rows, targets) their residuals.
-        odd: runs whose residuals no other run is given.
-    """
-    predicted = full.predict(full.amounts_of(observations)[rows])
-    good = np.arange(len(rows))
-    if odd is not None:
-        good = np.flatnonzero(~odd.odd)
-    residuals = held_out[good]
-    centred = residuals - residuals.mean(axis=0)
-    to = same_mixture(shares_of(observations, rows))
-    source = _Groups.of(to[good])
-    for draw in range(draws):
-        rng = np.random.default_rng([seed, draw])
-        picks = source.draw(to, rng)
-        losses = observations.losses.copy()
-        losses[rows] = predicted + centred[picks]
-        resampled = replace(observations, losses=losses, derived=True)
-        yield full.refit(resampled)
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """Runs sorted by their mixture, to draw from mixture by mixture."""
-
-    # positions of the runs, mixture by mixture
-    order: NDArray[np.int64]
-    # (mixtures,) where each begins, and its runs
-    first: NDArray[np.int64]
-    size: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, group: NDArray[np.int64]) -> "_Groups":
-        order = np.argsort(group, kind="stable")
-        _, first, size = np.unique(group[order], return_index=True, return_counts=True)
-        return cls(order, first, size)
-
-    def draw(self, to: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Returns (runs,) positions: each mixture of `to` draws one, each run of it a run."""
-        mixtures = rng.integers(len(self.first), size=int(to.max()) + 1)
-        mixture = mixtures[to]
-        size = self.size[mixture]
-        within = np.zeros(len(to), dtype=np.int64)
-        if size.max() > 1:
-            within = (rng.random(len(to)) * size).astype(np.int64)
-        return self.order[self.first[mixture] + within]
 
 
 def second_form(mixer: str, observations: Observations) -> Mixer | None:

@@ -20,7 +20,7 @@ from mixwright.trust.bootstrap import bootstrap
 from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.intervals import LEVEL
 from mixwright.trust.noise import target_weights
-from mixwright.trust.refits import refitted
+from mixwright.trust.refitting import refitted
 
 # random mixtures that are tried
 SAMPLES = 20_000

@@ -10,6 +10,7 @@ from mixwright.files import read_json
 from mixwright.jobs.plan.devices import DEVICES, Device
 from mixwright.jobs.plan.work import CORPUS, FITS
 from mixwright.proxies.tuning import machine
+from mixwright.study.copies import snapshot_packs
 from mixwright.study.study import Study
 
 
@@ -103,11 +104,15 @@ def _listed(results: Path) -> dict[str, Any] | None:
 
 
 def _has_answers(study: Study, results: Path) -> bool:
-    """Whether the finals have answered tasks, where the study names some."""
-    if not study.tasks:
-        return True
-    answered = {path.stem for path in (results / "task_scores").glob("*.parquet")}
-    return answered.issuperset(study.final_packs)
+    """Whether the finals have answered tasks and their copies are scored, where that is asked."""
+    wanted = {"snapshot_scores": snapshot_packs(study)}
+    if study.tasks:
+        wanted["task_scores"] = tuple(study.final_packs)
+    for folder, packs in wanted.items():
+        answered = {path.stem for path in (results / folder).glob("*.parquet")}
+        if not answered.issuperset(packs):
+            return False
+    return True
 
 
 def _has_texts(study: Study, results: Path) -> bool:

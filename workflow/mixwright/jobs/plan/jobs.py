@@ -23,6 +23,7 @@ STARTS = {
     "evaluate_proxies": 1.5,
     "train_finals": 6.0,
     "evaluate_finals": 5.0,
+    "evaluate_snapshots": 5.0,
     "evaluate_tasks": 10.0,
     "learning_curve": 1.5,
     "draw_figure": 2.0,

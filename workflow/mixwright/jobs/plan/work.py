@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from mixwright.jobs.answers import final_answers, proxy_answers, text_count
+from mixwright.jobs.answers import final_answers, proxy_answers, snapshot_tokens, text_count
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.study.copies import snapshot_packs
 from mixwright.study.final_trainer import TRANSFORMERS
 from mixwright.study.lengths import read_a_scored, step_tokens, steps
 from mixwright.study.study import ROLES, Study
@@ -158,6 +159,8 @@ def _finals(study: Study, finished: Set[str]) -> Work:
             packs.append(len(members))
     finals = sum(packs)
     jobs = {"train_finals": len(packs), "evaluate_finals": len(packs)}
+    if snapshot_packs(study):
+        jobs["evaluate_snapshots"] = len(packs)
     if study.tasks:
         jobs["evaluate_tasks"] = len(packs)
     if not study.learner.sized:
@@ -168,6 +171,7 @@ def _finals(study: Study, finished: Set[str]) -> Work:
     tokens = finals * study.final_tokens
     of_texts = study.evaluation["final_tokens"] * text_count(study)
     scored = finals * (of_texts + final_answers(study))
+    scored += finals * snapshot_tokens(study)
     return Work(
         FINALS,
         "final",

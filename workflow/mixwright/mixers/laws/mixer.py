@@ -20,8 +20,9 @@ REFIT_STEPS = 10
 LEAST = 8
 # By how much the lengths of a swarm's runs may differ, as a share of the longest.
 SAME_LENGTH = 0.05
-# Domains that a note names.
+# Domains that a note names, and how it begins.
 NAMED = 3
+TEACHES = "most effective data per share of training"
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class LawMixer(Fitted):
         share = self.law.transfer / self.law.transfer.sum(axis=1, keepdims=True)
         order = np.argsort(-(importance @ share))[:NAMED]
         names = [self.domains[i] for i in order]
-        return f"most effective data per share of training: {', '.join(names)}"
+        return f"{TEACHES}: {', '.join(names)}"
 
     def check_length(self, swarm: Observations) -> None:
         """Refuses runs of different length: in weights they would be points of two curves."""

@@ -18,6 +18,8 @@ from mixwright.mixture import Array
 from mixwright.observations import Observations
 
 LEVEL = 0.95
+# What losses and gains are of: no model's, so that they rank mixtures and forecast nothing.
+MIXED = "mixed proxies"
 # Draws at most where sums of groups are kept: solving again then takes a third of a second each.
 GROUPED = 20
 
@@ -197,6 +199,7 @@ def intervals(
     verdict = "no gain over natural" if gain["low"] <= 0 else "better than natural"
     return {
         "level": LEVEL,
+        "of": MIXED,
         "draws": draws,
         "weights": _weight_intervals(choosing, goal, weights, tau, draws),
         "predicted": predicted,

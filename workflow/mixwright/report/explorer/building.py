@@ -34,6 +34,7 @@ def explorer_of(
     max_epochs: float | None = None,
     runs: str = "the runs",
     measured: Mapping[str, str] | None = None,
+    gains: Mapping[str, str] | None = None,
 ) -> Explorer:
     """Returns the explorer of surfaces; those of other domains than the first are left out.
 
@@ -50,7 +51,8 @@ def explorer_of(
         propose: line of `mixwright propose` without bounds.
         max_epochs: most passes over a source that the study allows.
         runs: what the laws were fitted to, in words.
-        measured: proposal -> what its final models measured, in words.
+        measured: proposal -> what its final models measured, in words; the best first.
+        gains: proposal -> how that compares with natural, in words.
     """
     usable = _of_same_domains(surfaces)
     if not usable:
@@ -63,7 +65,7 @@ def explorer_of(
     if source_tokens is None:
         source_tokens = dict(zip(domains, goal["available"] or (), strict=False))
     mixtures = _mixtures(domains, goal, natural, proposals)
-    presets = _presets(mixtures, measured or {})
+    presets = _presets(mixtures, measured or {}, gains or {})
     # the first proposal, where there is one
     wanted = presets[min(2, len(presets) - 1)]
     if start in mixtures:
@@ -146,18 +148,25 @@ def _mixtures(
 
 
 def _presets(
-    mixtures: Mapping[str, Mapping[str, float]], measured: Mapping[str, str]
+    mixtures: Mapping[str, Mapping[str, float]],
+    measured: Mapping[str, str],
+    gains: Mapping[str, str],
 ) -> tuple[Preset, ...]:
     """What to start from; a mixture that several propose is one preset with all their names."""
     presets: list[Preset] = []
+    places = {name: place for place, name in enumerate(measured)}
     for name, weights in mixtures.items():
+        words, gain = measured.get(name, ""), gains.get(name, "")
+        preset = Preset(_title(name), weights, words, gain, places.get(name))
         same = _preset_of(weights, presets)
         if same is None:
-            presets.append(Preset(_title(name), weights, measured.get(name, "")))
+            presets.append(preset)
             continue
-        title = f"{same.title}, {_title(name)} too"
-        words = same.measured or measured.get(name, "")
-        presets[presets.index(same)] = replace(same, title=title, measured=words)
+        trained = same
+        if same.place is None:
+            trained = preset
+        title = f"{same.title}, {preset.title} too"
+        presets[presets.index(same)] = replace(trained, title=title, weights=same.weights)
     return tuple(presets)
 
 

@@ -32,16 +32,18 @@ function paint_all(app) {
   paint(app);
   const state = state_of(app);
   paint_tracks(app.domain_rows, app, state.locks);
-  paint_choices(app, state);
+  paint_choices(app);
   paint_words(app, state);
   paint_fields(app, state);
+  paint_heads(app.heads, app.target_rows, app.reading);
+  paint_trained(app);
   order_rows(app);
 }
 
 // The mixtures to start from: the one that is shown, and which of them the limits forbid.
-function paint_choices({ presets, limits, view, reading, laws }, state) {
-  const choices = { "": "your own mixture" };
-  presets.forEach((preset, k) => (choices[k] = preset_words(preset, presets, limits)));
+function paint_choices({ presets, limits, view, reading, laws, none_fits }) {
+  const choices = { "": "your own mixture" }, at_all = none_fits === "" ? limits : null;
+  presets.forEach((preset, k) => (choices[k] = preset_words(preset, presets, at_all)));
   const select = by_id("start"), chosen = reading.preset;
   if (select.words !== JSON.stringify(choices)) fill_select(select, choices);
   select.words = JSON.stringify(choices);
@@ -124,8 +126,9 @@ function paint_fields(app, state) {
   const { surface, weights_of_goal } = app;
   const tokens = state.tokens === null ? "" : tokens_words(state.tokens).replace(" ", "");
   write_field(by_id("tokens"), tokens);
+  const short = (weight) => String(Number(weight.toPrecision(4)));
   app.weight_fields.forEach((field, t) =>
-    write_field(field, String(weight_in(weights_of_goal, surface.targets[t].name))));
+    write_field(field, short(weight_in(weights_of_goal, surface.targets[t].name))));
 }
 
 // Puts rows into the orders that somebody chose; a moving slider never moves its own row.
@@ -191,6 +194,7 @@ function tell(app, words, warn = false, offers = []) {
 }
 
 const UNDO = { words: "Undo", act: (app) => ACTIONS.undo(app) };
+const AGAIN = { words: "Re-optimise", act: (app) => optimise(app) };
 
 // Moves a domain while a slider moves; the step is made when it rests.
 function move(app, k, weight) {
@@ -261,7 +265,7 @@ function optimise(app) {
   const words = [...gone.map((one) => `${one.words}: a share is no limit.`),
     optimum_words(answer, where, gap_unit(surface, shares))];
   const holds = gone.slice(0, MOST_OFFERED).map((one) => hold_offer(surface.domains, one));
-  tell(app, words.join(" "), !answer.certified, [UNDO, ...holds]);
+  tell(app, words.join(" "), !answer.certified, gone.length > 0 ? [UNDO, ...holds] : []);
 }
 
 // The offer to make a share that went back a limit, and to optimise again.
@@ -277,16 +281,38 @@ function hold_offer(names, { k, side, share }) {
 // refused in words.
 function limit(app, row, side, share) {
   if (!(share >= 0 && share <= 1)) return turn_down(app, "give a limit from 0 to 100 percent");
-  const { limits } = app, domains = limits.least.length, state = state_of(app);
+  const state = state_of(app), typed = typed_in(app.surface, state), domains = typed.least.length;
   const change = row < domains
-    ? { [side]: limits[side].with(row, share) }
-    : { groups: group_ends(limits.groups, row - domains, side, share) };
+    ? { [side]: typed[side].with(row, share) }
+    : { groups: group_ends(typed.groups, row - domains, side, share) };
   const next = limits_in(app.data, app.surface, { ...state, ...change });
   const fault = conflict(next, state.weights, state.locks);
   if (fault !== "") return turn_down(app, fault);
   step(app, { ...change, weights: inside(state.weights, next, state.locks) });
+  if (loosened(typed, state.weights, row, side, share)) stays(app, row);
   offer_percent(app, share, (meant) => limit(app, row, side, meant));
+  if (side === "most" && row < domains && share < 1 && next.most[row] < share)
+    tell(app, `${next.names[row]} stays at ${percent_of(next.most[row])} at most: the study allows`
+      + ` ${app.data.max_epochs} passes.`, true, [UNDO]);
   return true;
+}
+
+// Whether a limit that held a domain or a group where it is goes further out.
+function loosened(before, weights, row, side, share) {
+  const domains = weights.length, group = before.groups[row - domains];
+  const edge = row < domains ? before[side][row] : group[side];
+  const freed = side === "most" ? share > edge : share < edge;
+  const held = row < domains ? weights[row] : sum(group.members.map((i) => weights[i]));
+  return freed && Math.abs(held - edge) < SAME_MIXTURE;
+}
+
+// Says that a domain or a group stays at its share, though what put it there is gone.
+function stays(app, row) {
+  const { names, groups } = app.limits, { weights } = state_of(app);
+  const members = row < names.length ? [row] : groups[row - names.length].members;
+  const share = sum(members.map((i) => weights[i]));
+  const title = members.map((i) => names[i]).join(" + ");
+  tell(app, `${title} stays at ${percent_of(share)}: Undo or Re-optimise.`, false, [UNDO, AGAIN]);
 }
 
 // Says why a field was not taken, puts back what it was, and returns that nothing was done.
@@ -387,9 +413,15 @@ const ACTIONS = {
   optimise,
   limits: (app) => {
     step(app, { least: null, most: null, groups: null });
-    tell(app, "Min and max are as when the page was opened.", false, [UNDO]);
+    tell(app, "Min and max are as when the page was opened. The shares stay where they are: Undo or"
+      + " Re-optimise.", false, [UNDO, AGAIN]);
   },
   weights: (app) => step(app, { importance: null }),
+  preset: (app, { k }) => {
+    take(app, app.presets[k].weights, "");
+    // the button may be gone, and who presses it by key goes on from there
+    by_id("start").focus({ preventScroll: true });
+  },
   paste,
   download,
   "copy-export": (app) => copy(app, by_id("export").textContent, by_id("export")),
@@ -424,6 +456,7 @@ function on_change(app, { target }) {
   const number = target.value === "" ? NaN : Number(target.value);
   if (Object.hasOwn(CHANGES, target.id)) CHANGES[target.id](app, target);
   else if (target.type === "range") rest(app, Number(k));
+  else if (k !== undefined && cleared(target)) share_cleared(app, Number(k));
   else if (k !== undefined) weight_typed(app, Number(k), number / 100);
   else if (row !== undefined) limit(app, Number(row), side, limit_typed(target, side));
   else if (t !== undefined) weigh(app, Number(t), number);
@@ -431,8 +464,17 @@ function on_change(app, { target }) {
 
 // The share of a limit's field; an empty one is no limit.
 function limit_typed({ value, validity }, side) {
-  if (value === "" && !validity.badInput) return side === "least" ? 0 : 1;
+  if (cleared({ value, validity })) return side === "least" ? 0 : 1;
   return value === "" ? NaN : Number(value) / 100;
+}
+
+// Whether a field is empty, and not only no number.
+const cleared = ({ value, validity }) => value === "" && !validity.badInput;
+
+// An emptied share is none: the domain keeps what it has.
+function share_cleared(app, k) {
+  paint_all(app);
+  stays(app, k);
 }
 
 function on_key(app, event) {
@@ -471,13 +513,14 @@ function build(app) {
   const { title } = data.presets[0], { groups } = limits_of(surface);
   app.domain_rows = names.map(domain_row);
   app.group_rows = groups.map((group, g) => group_row(group, g, names));
-  app.target_rows = surface.targets.map(({ name }) => target_row(name, title));
+  app.target_rows = surface.targets.map(({ name }) => target_row(name));
   app.apart = apart_row();
   app.laws = laws_offered(data);
   const nodes = (rows) => rows.map(({ row }) => row);
   by_id("domains").append(...nodes(app.domain_rows));
   by_id("groups").append(...nodes(app.group_rows));
-  by_id("targets").append(target_heads(title, shared_unit(surface)), ...nodes(app.target_rows));
+  app.heads = target_heads(shared_unit(surface));
+  by_id("targets").append(app.heads.row, ...nodes(app.target_rows));
   for (const id of ["legend", "legend-too"]) write(by_id(id), `${title} `);
   write(by_id("natural-word"), title);
   write(by_id("natural-meaning"), surface.goal.natural_is);
@@ -489,12 +532,12 @@ function build(app) {
 // Which mixers have no law to show.
 function laws_words({ views, without }) {
   const stand_ins = views.filter(({ represents }) => represents !== null);
-  const words = ["the law that gives the numbers."];
+  const words = ["the fitted law that gives the numbers."];
   const names = stand_ins.map(({ mixer }) => mixer);
   if (names.length > 0)
-    words.push(`${listed(names)}: no formula, so a law of the same runs stands in.`);
+    words.push(`${listed(names)}: no formula, so a fitted law of the same runs stands in.`);
   if (without.length > 0)
-    words.push(`${listed(without)}: a mixture, but no law over mixtures; start from it.`);
+    words.push(`${listed(without)}: a mixture, but no fitted law over mixtures; start from it.`);
   return words.join(" ");
 }
 

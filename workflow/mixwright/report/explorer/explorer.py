@@ -43,6 +43,10 @@ class Preset:
     weights: Mapping[str, float]
     # what its final models measured, in words; empty: none were trained
     measured: str = ""
+    # how that compares with what all are compared with; empty: it is what they are compared with
+    gain: str = ""
+    # its place among the trained mixtures, 0 for the best; None: none were trained
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ def content_of(explorer: Explorer) -> dict[str, Any]:
                 "title": preset.title,
                 "weights": dict(preset.weights),
                 "measured": preset.measured,
+                "gain": preset.gain,
+                "place": preset.place,
             }
         )
     return {

@@ -6,8 +6,8 @@
 const SLACK = 1e-9;
 // How far from the end of its reach a slider may stand so that the others fit for certain.
 const ROOM = 1e-12;
-// Decimals of a locked weight on the command line.
-const FIXED = 6;
+// Decimals of a locked weight, and digits of a limit, on the command line.
+const FIXED = 6, DIGITS = 8;
 // Names that a message lists.
 const LISTED = 6;
 
@@ -246,8 +246,9 @@ function propose_options(
   if ([...names, ...never_worse, ...targets.map(([name]) => name)].some((name) => /^-/.test(name)))
     return null;
   add("--target", targets.map(([name, weight]) => `${name}=${weight}`));
-  add("--cap", free.filter((i) => most[i] < 1).map((i) => `${names[i]}=${most[i]}`));
-  add("--floor", free.filter((i) => least[i] > 0).map((i) => `${names[i]}=${least[i]}`));
+  const edge = (share) => Number(share.toPrecision(DIGITS));
+  add("--cap", free.filter((i) => most[i] < 1).map((i) => `${names[i]}=${edge(most[i])}`));
+  add("--floor", free.filter((i) => least[i] > 0).map((i) => `${names[i]}=${edge(least[i])}`));
   // digits beyond these are rounding; weights that are all locked must sum to 1 with all of them
   const fixed = (i) => (free.length > 0 ? Number(weights[i].toFixed(FIXED)) : weights[i]);
   add("--fix", locked.map((i) => `${names[i]}=${fixed(i)}`));

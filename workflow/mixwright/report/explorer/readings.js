@@ -99,11 +99,13 @@ function second_goal(surface, shares, readout, w, at) {
 function price_words({ cost, low, high }, what, { unit, digits }) {
   const text = decimals(Math.max(0, cost), digits);
   const costs = `Your ${what} cost${what.endsWith("s") ? "" : "s"}`;
-  if (is_zero(text)) return `${costs} nothing: the optimum without them is as good.`;
-  const words = `${costs} ${text} ${unit} against the optimum without them`;
-  if (low === null) return `${words}; without refits nobody knows how surely.`;
-  const ends = `${decimals(low, digits)} to ${decimals(high, digits)} by the refits`;
-  return `${words} (${ends}${low > 0 ? "" : ": not distinguishable from 0"}).`;
+  const words = `${costs} ${text} ${unit}`;
+  if (low === null) return `${words}; how surely is unknown without refits.`;
+  const most = decimals(high, digits);
+  // a limit never makes an optimum better, so what lies below 0 is not shown
+  if (low <= 0)
+    return `${words} (by the refits at most ${most}): not distinguishable from 0.`;
+  return `${words}, ${decimals(low, digits)} to ${most} by the refits.`;
 }
 
 // How one goal differs from another: the difference, whether it is better, how many refits agree.
@@ -197,7 +199,8 @@ function budget_words({ surface, at, budget, sources, data }) {
   if (sources.every((tokens) => tokens === null))
     words.push("How large the sources are is unknown here, so passes over them are too.");
   const all = sources.includes(null) ? Infinity : sum(sources);
-  if (budget !== null && budget > MANY_PASSES * all)
+  const said = data.max_epochs !== null && budget > data.max_epochs * all * ROUGHLY;
+  if (budget !== null && budget > MANY_PASSES * all && !said)
     words.push(`It is ${Number((budget / all).toPrecision(2))} passes over all ${tokens_words(all)}`
       + " tokens there are: lower it, or take more text.");
   return words.join(" ");
@@ -223,7 +226,7 @@ function gone_back(names, by_hand, before, after) {
 // How the shown law and the mixer that it stands for compare; empty where the law is its own.
 function stands_for(view, surface) {
   if (view.represents === null) return "";
-  const stands = `the ${surface.law} law of the same runs stands for it`;
+  const stands = `the fitted law ${surface.law} of the same runs stands for it`;
   const words = `${view.mixer} has no formula: ${stands}`;
   const near = view.likeness.filter((each) => each !== null);
   if (near.length === 0) return `${words}.`;
@@ -241,8 +244,8 @@ function optimum_words({ gap, certified, reason }, where, unit) {
     return `This is the best mixture that was reached inside ${where}, but it is not certified:`
       + ` ${reason}.`;
   const most = gap < 1e-6 ? "a millionth" : gap.toPrecision(2);
-  return `This is the best mixture inside ${where} by the law: no other is better by more than`
-    + ` ${most}${unit}.`;
+  return `This is the best mixture inside ${where} by the fitted law: no other is better by more`
+    + ` than ${most}${unit}.`;
 }
 
 // The unit of what is minimised, where all targets that count share one.
@@ -294,8 +297,9 @@ function proposal_of(reading) {
 
 // What a file of this mixture should say beside its numbers.
 function notes_of(reading) {
-  const { surface, view, evaluated } = reading;
-  const notes = ["chosen by hand in the explorer of a page; no mixer proposed it"];
+  const { surface, view, evaluated, preset } = reading;
+  const by_hand = "chosen by hand in the explorer of a page; no mixer proposed it";
+  const notes = [preset === null ? by_hand : `taken in the explorer of a page: ${preset.title}`];
   if (evaluated.outside.length > 0)
     notes.push(`the runs do not cover this mixture: ${evaluated.outside.join("; ")}`);
   const chance = evaluated.targets.filter((target) => target.by_chance).map(({ name }) => name);

@@ -72,7 +72,7 @@ function optimum(surface, {
   let reason = "";
   if (!(gap <= CERTIFIED)) reason = `the optimum is certified to ${gap.toPrecision(2)} only`;
   if (bent.length > 0)
-    reason = `the law of ${listed(bent)} is not convex: a better mixture may lie elsewhere`;
+    reason = `the fitted law of ${listed(bent)} is not convex: a better mixture may lie elsewhere`;
   return { weights: w, objective, gap, certified: reason === "", reason };
 }
 

@@ -42,8 +42,8 @@ function laws_offered(data) {
     const stood_for = views.filter(({ represents }) => represents !== null);
     const others = listed(stood_for.map(({ mixer }) => mixer));
     let words = of.join(", ");
-    if (of.length === 0) words = `${others} (by the law of ${surface.law})`;
-    else if (stood_for.length > 0) words += ` (stands for ${others} too)`;
+    if (of.length === 0) words = `${others} (by the fitted law ${surface.law})`;
+    else if (stood_for.length > 0) words += ` (also in place of ${others})`;
     const [first] = views;
     return { surface: s, mixer: first.mixer, words, place: data.views.indexOf(first) };
   }).sort((a, b) => a.place - b.place);
@@ -55,14 +55,25 @@ function shown_view(data, state) {
   return { view, surface: data.surfaces[view.surface] };
 }
 
-// The limits of a state: the page's, or those that somebody typed.
+// The limits of a state: the page's, or those that somebody typed. What the study allows of passes
+// holds in any case: it follows the budget.
 function limits_in(data, surface, state) {
   const { source_tokens, max_epochs } = data;
   const limits = limits_of(surface, { tokens: state.tokens, source_tokens, max_epochs });
-  const { least, most, groups } = state;
-  const sums = limits.groups.map((group, g) =>
-    groups === null ? group : { ...group, least: groups[g][0], most: groups[g][1] });
-  return { ...limits, least: least ?? limits.least, most: most ?? limits.most, groups: sums };
+  const { least, most, groups } = typed_in(surface, state);
+  const sums = limits.groups.map((group, g) => ({ ...group, ...groups[g] }));
+  const free = { ...surface, goal: { ...surface.goal, bounds: null } };
+  const passes = limits_of(free, { tokens: state.tokens, source_tokens, max_epochs }).most;
+  return { ...limits, least, most: most.map((cap, i) => Math.min(cap, passes[i])), groups: sums };
+}
+
+// What a state says of limits, passes aside: a list a side, and the groups' ends.
+function typed_in(surface, { least, most, groups }) {
+  const limits = limits_of(surface);
+  const ends = groups?.map(([low, high]) => ({ least: low, most: high }));
+  return {
+    least: least ?? limits.least, most: most ?? limits.most, groups: ends ?? limits.groups,
+  };
 }
 
 // The weights of targets that the goal has in a state.

@@ -81,7 +81,7 @@ function domain_row(name, k) {
   const words = element("small", {});
   const title = element("span", { class: "name", title: name }, ...breakable(name));
   const named = { class: "domain", role: "group", "aria-label": name };
-  const row = element("div", named, title, box, number, ...edges.labels, lock, words);
+  const row = element("div", named, title, box, number, ...edges.cells, lock, words);
   return { row, range, field, lock, words, box, edges: edges.fields, ...track };
 }
 
@@ -92,23 +92,23 @@ function edge_fields(name, row) {
       type: "number", min: 0, max: 100, step: "any", "data-row": row, "data-side": side,
       placeholder: none, "aria-label": `${title} of ${name}, percent`,
     });
-    return [element("label", { class: "edge" }, element("span", {}, title), field), field];
+    return field;
   });
-  return { labels: made.map(([label]) => label), fields: made.map(([, field]) => field) };
+  return { cells: made.map((field) => element("span", { class: "edge" }, field)), fields: made };
 }
 
 // Writes a row's least and most; no limit leaves the field empty.
 function write_edges([least, most], { least: floor, most: cap }) {
-  const percent = (share) => String(Number((100 * share).toFixed(4)));
+  // as many digits as the field has room for
+  const percent = (share) => String(Number((100 * share).toPrecision(share < 0.01 ? 3 : 4)));
   write_field(least, floor > 0 ? percent(floor) : "");
   write_field(most, cap < 1 ? percent(cap) : "");
 }
 
 // A row a target: name, number with interval, both on the target's axis, and differences.
-function target_row(name, natural) {
+function target_row(name) {
   const cell = (kind, ...children) => element("span", { class: kind, role: "cell" }, ...children);
-  const change = (head, ...children) =>
-    element("span", { class: "change", role: "cell", "data-head": `than ${head}` }, ...children);
+  const change = (...children) => element("span", { class: "change", role: "cell" }, ...children);
   const bar = {};
   for (const part of ["interval", "natural", "best", "here"])
     bar[part] = element("i", { class: part, "aria-hidden": "true" });
@@ -120,19 +120,29 @@ function target_row(name, natural) {
     "div", { class: "target", role: "row" },
     element("span", named, ...breakable(name), nodes.share),
     cell("value", nodes.value, nodes.unit, nodes.ends), cell("axis", ...Object.values(bar)),
-    change(natural, nodes.from_natural, nodes.from_natural_words),
-    change("optimum", nodes.from_best, nodes.from_best_words),
+    change(nodes.from_natural, nodes.from_natural_words),
+    change(nodes.from_best, nodes.from_best_words),
   );
-  return { row, bar, ...nodes };
+  return { row, bar, changes: [...row.querySelectorAll(".change")], ...nodes };
 }
 
 // The heading of the targets' table.
-function target_heads(natural, unit) {
-  const words = ["target", unit ?? "predicted", "", `than ${natural}`, "than optimum"];
+function target_heads(unit) {
+  const words = ["target", unit ?? "predicted", "", "", ""];
   const kinds = ["name", "value", "axis", "change", "change"];
   const heads = words.map((text, c) =>
     element("span", { class: kinds[c], role: "columnheader" }, text));
-  return element("div", { class: "target heads", role: "row" }, ...heads);
+  const row = element("div", { class: "target heads", role: "row" }, ...heads);
+  return { row, changes: heads.slice(-2) };
+}
+
+// Writes with what the targets are compared: over the columns, and in every row for narrow pages.
+function paint_heads(heads, rows, { natural_title, limited }) {
+  const other = limited === "" ? "optimum" : `without ${limited}`;
+  [`than ${natural_title}`, `than ${other}`].forEach((words, c) => {
+    write(heads.changes[c], words);
+    for (const { changes } of rows) mark(changes[c], "data-head", words);
+  });
 }
 
 // A field of a details box: words and a number.
@@ -154,12 +164,13 @@ function apart_row() {
   return element("div", { class: "target apart", role: "row" }, words);
 }
 
-// What the choice of a mixture to start from says of each.
+// What the choice of a mixture to start from says of each; limits are null where nothing fits.
 function preset_words(preset, presets, limits) {
   const words = [preset.title];
   const some = presets.some(({ measured }) => measured !== "");
   if (some && preset.measured === "") words.push("not trained");
-  if (feasible(preset.weights, limits).length > 0) words.push("breaks the limits");
+  const breaks = limits !== null && feasible(preset.weights, limits).length > 0;
+  if (breaks) words.push("breaks the limits");
   return words.join(", ");
 }
 
@@ -235,7 +246,7 @@ function group_row(group, g, names) {
   const title = element("span", { class: "name", title: members }, members);
   const [fill, low, high] = parts;
   const named = { class: "domain group", role: "group", "aria-label": members };
-  const row = element("div", named, title, track, total, ...edges.labels, words);
+  const row = element("div", named, title, track, total, ...edges.cells, words);
   return { row, words, total, fill, low, high, edges: edges.fields };
 }
 
@@ -251,6 +262,7 @@ function axis_of(marks) {
 function paint_targets(rows, reading) {
   const { surface, evaluated, shares, axes } = reading, shared = shared_unit(surface);
   const before = reading.natural.evaluated.targets, optimal = reading.best?.evaluated.targets;
+  const compared = reading.compared?.evaluated.targets;
   evaluated.targets.forEach((target, t) => {
     const row = rows[t], { number } = surface.targets[t], digits = digits_of(number);
     const natural = before[t], best = optimal?.[t] ?? null;
@@ -261,7 +273,7 @@ function paint_targets(rows, reading) {
     write(row.ends, target.low === null ? "no interval" : ends);
     paint_axis(row.bar, target, natural, best, axes[t]);
     paint_change(row, "from_natural", target, natural, number);
-    paint_change(row, "from_best", target, best, number);
+    paint_change(row, "from_best", target, compared?.[t] ?? null, number);
     const share = shares === null || shares[t] === 0 ? "" : `${percent_of(shares[t])} of the goal`;
     write(row.share, [share, target.by_chance ? "by chance" : ""].filter(Boolean).join("; "));
     mark(row.row, "class", target.by_chance ? "target by-chance" : "target");
@@ -311,6 +323,7 @@ function paint_summary(reading) {
   const { readout, goal_words: goal, natural_title: title } = reading;
   write(by_id("moved"), moved_words(reading));
   write(by_id("trained"), trained_words(reading));
+  write(by_id("untrained"), reading.trained_inside === null ? "" : untrained_words(reading));
   show(by_id("price"), reading.price !== null);
   if (reading.price !== null)
     write(by_id("price"), price_words(reading.price, reading.limited, readout));
@@ -344,30 +357,60 @@ function agreed_words({ agree, refits, better }, title) {
   return `${who} refits say ${side} than ${title}.`;
 }
 
-function moved_words({ from_natural, from_best, natural_title: title }) {
+// What the optimum is called where the user set limits or locks, and where not.
+const optimum_title = (limited) =>
+  limited === "" ? "the optimum" : `the best inside your ${limited}`;
+
+function moved_words({ from_natural, from_best, natural_title: title, limited }) {
   const words = [`${percent_of(from_natural)} of the tokens differ from ${title}`];
   if (from_best !== null && from_best > SAME_MIXTURE)
-    words.push(`${percent_of(from_best)} from the optimum`);
+    words.push(`${percent_of(from_best)} from ${optimum_title(limited)}`);
   return `${words.join(", ")}.`;
 }
 
 // Whether runs like this, and final models of it, were trained.
-function trained_words({ evaluated, preset, presets }) {
+function trained_words({ evaluated, preset, presets, trained_inside }) {
   if (preset !== null && preset.measured !== "")
     return `Final models of this mixture were trained, and measured ${preset.measured}.`;
   const finals = presets.some(({ measured }) => measured !== "");
-  const itself = finals ? " No final model of this mixture was: it is predicted." : "";
+  // with limits it is said beside the trained mixtures inside them
+  const unsaid = finals && trained_inside === null;
+  const itself = unsaid ? " No final model of this mixture was: it is predicted." : "";
   return evaluated.outside.length > 0 ? itself.trim() : `Runs like this were trained.${itself}`;
 }
 
-function paint_gains({ readout, natural_title, goal_from_natural: natural, goal_from_best: best }) {
+function paint_gains(reading) {
+  const { readout, natural_title, limited, goal_from_best: best } = reading;
   const words = ({ difference, better }, other) => {
     const size = decimals(Math.abs(difference), readout.digits);
     if (is_zero(size)) return `as good as ${other}`;
     return `${size} ${better ? "better" : "worse"} than ${other}`;
   };
-  write(by_id("natural"), words(natural, natural_title));
-  write(by_id("best"), best === null ? "" : words(best, "the optimum"));
+  write(by_id("natural"), words(reading.goal_from_natural, natural_title));
+  write(by_id("best"), best === null ? "" : best_words(words, best, reading));
+}
+
+// How the mixture compares with the optimum. As good as one inside limits would read as free.
+function best_words(words, best, { limited, readout }) {
+  const title = optimum_title(limited), same = is_zero(decimals(best.difference, readout.digits));
+  return same && limited !== "" ? title : words(best, title);
+}
+
+// Whether the mixture that is shown was trained, beside those inside the limits that were.
+function untrained_words({ preset }) {
+  return (preset?.place ?? null) === null ? "The mixture above is predicted only." : "";
+}
+
+// Draws the trained mixtures inside the limits, each a button that takes it.
+function paint_trained({ trained_inside: inside, presets }) {
+  show(by_id("inside-line"), inside !== null);
+  if (inside === null) return;
+  const title = "Trained and measured mixtures inside your limits";
+  write(by_id("inside-words"), inside.length > 0 ? `${title}:` : `${title}: none.`);
+  by_id("inside-trained").replaceChildren(...inside.map((preset) => {
+    const k = presets.indexOf(preset), words = `${preset.title}: ${preset.gain || preset.measured}`;
+    return element("button", { type: "button", "data-do": "preset", "data-k": k }, words);
+  }));
 }
 
 // Says where the runs do not cover the mixture, and what breaks the limits.

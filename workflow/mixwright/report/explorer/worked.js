@@ -2,6 +2,8 @@
 
 // mixtures that differ by less are the same
 const SAME_MIXTURE = 1e-6;
+// trained mixtures inside the limits that are named
+const MOST_TRAINED = 4;
 
 const state_of = (app) => app.history.present;
 
@@ -23,7 +25,10 @@ function settle(app) {
   app.limited = limited_by(app, state);
   const best = shares === null ? null : best_in(app, limits, state);
   app.best = best === null ? null : point_at(app, best);
+  app.free = free_in(app);
+  app.compared = app.limited === "" ? app.best : app.free;
   app.price = price_in(app);
+  app.trained_inside = app.limited.includes("limits") ? trained_in(app) : null;
   const facts = { budget: state.tokens, sources: app.sources, max_epochs: data.max_epochs };
   app.none_fits = why_none(limits, facts, state.weights, state.locks);
   app.axes = axes_in(app);
@@ -69,18 +74,30 @@ function best_in({ data, surface, weights_of_goal, at, solved_for }, limits, { w
   return solved_for.get(key);
 }
 
-// What the user's limits and locks cost; null: there are none, or no optimum to compare.
-function price_in(app) {
-  const { surface, shares, readout, best, at, limited } = app;
-  if (limited === "" || best === null) return null;
+// The optimum without the user's limits and locks; null: there are none, or no optimum.
+function free_in(app) {
+  if (app.limited === "" || app.shares === null) return null;
   const weights = best_in(app, app.first_limits, { ...state_of(app), locks: [] });
-  if (weights === null) return null;
+  return weights === null ? null : point_at(app, weights);
+}
+
+// What the user's limits and locks cost; null: there are none, or no optimum to compare.
+function price_in({ surface, shares, readout, best, free, at }) {
+  if (best === null || free === null) return null;
   const second = {
     here: second_goal(surface, shares, readout, best.weights, at),
-    there: second_goal(surface, shares, readout, weights, at),
+    there: second_goal(surface, shares, readout, free.weights, at),
   };
-  const free = goal_at(surface, shares, readout, weights, at);
-  return cost_between(surface, readout, best.goal, free, second);
+  return cost_between(surface, readout, best.goal, free.goal, second);
+}
+
+// Mixtures inside the limits of which final models were trained, the best first; null: none were
+// trained, inside or not.
+function trained_in({ presets, limits }) {
+  const trained = presets.filter(({ place }) => place !== null);
+  if (trained.length === 0) return null;
+  const inside = trained.filter(({ weights }) => feasible(weights, limits).length === 0);
+  return inside.sort((a, b) => a.place - b.place).slice(0, MOST_TRAINED);
 }
 
 // A target's axis shows natural, the optimum and every preset with their intervals.

@@ -184,6 +184,14 @@ FIGURES = {
         section="finals",
         optional=("documents",),
     ),
+    "speed_up": FigureEntry(
+        "speed_up",
+        ("snapshot_scores", "scores", "finals", "study"),
+        "Speed-up to natural's final value",
+        "The mean of the targets along the training of each mixture, a line a mixture, and below"
+        " where each line first is at natural's final value: × 2 took half of natural's tokens.",
+        section="finals",
+    ),
     "loss_curves": FigureEntry(
         "loss_curves",
         ("curves",),

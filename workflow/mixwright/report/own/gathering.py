@@ -14,18 +14,21 @@ from mixwright import mixers
 from mixwright.errors import MixwrightError, TooFewRunsError
 from mixwright.goal import Goal, Proposal, Readout
 from mixwright.mixers.base import Mixer
+from mixwright.mixers.laws.formula import formula_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.progress import say
 from mixwright.proposals.fits import Fit, FittedRuns
 from mixwright.proposals.mean_accuracy import for_mean_accuracy, for_mean_of
 from mixwright.proposals.options import Options
+from mixwright.report.own.option_words import bound_words
 from mixwright.report.own.prices import Price, prices
 from mixwright.report.own.trade_offs import TradeOffs, trade_offs
 from mixwright.trust.bootstrap import DRAWS, LEAST_DRAWS
 from mixwright.trust.folds import CHEAP
 from mixwright.trust.learning_curve import LearningCurve, learning_curve
 from mixwright.trust.proposal import propose_within
+from mixwright.trust.refitting import Refitting
 from mixwright.trust.surface.building import DRAWS as SURFACE_DRAWS
 from mixwright.trust.surface.building import surface_of
 from mixwright.trust.surface.proposing import propose_from
@@ -106,8 +109,14 @@ def gather(fitted: Fit | Surface, options: Options, draws: int = DRAWS) -> OwnRe
     if isinstance(fitted, Surface):
         return _of_surface(fitted, options)
     steps = Steps(fitted.name)
-    proposal = steps.take(f"the proposal, {draws} refits", propose_within, fitted, options, draws)
     runs = replace(fitted.runs, metrics=fitted.source.metrics)
+    # the proposal and the surface rest on the same refits
+    refitting = None
+    if formula_of(fitted.mixer) is not None:
+        refitting = Refitting.of(fitted.mixer, runs, options.seed)
+    proposal = steps.take(
+        f"the proposal, {draws} refits", propose_within, fitted, options, draws, refitting
+    )
     goal = for_mean_accuracy(runs, options.goal(fitted.source))
     result = _start(fitted, options, goal, proposal)
     result = replace(result, runs=runs, draws=draws, best=_best_run(result, runs))
@@ -124,7 +133,13 @@ def gather(fitted: Fit | Surface, options: Options, draws: int = DRAWS) -> OwnRe
         )
     try:
         surface = steps.take(
-            f"the surface, {count} refits", surface_of, fitted, goal, count, options.seed
+            f"the surface, {count} refits",
+            surface_of,
+            fitted,
+            goal,
+            count,
+            options.seed,
+            refitting,
         )
         surface = _with_wish(surface, result)
     except MixwrightError as error:
@@ -141,8 +156,16 @@ def _of_surface(surface: Surface, options: Options) -> OwnResult:
         best[target] = trust.best
     goal = for_mean_of(best, surface.source.metrics, options.goal(surface.source))
     result = _start(surface, options, goal, proposal)
-    reason = "A surface holds no runs; make the page from the fit to see this."
+    reason = "A surface holds no runs: only a page of the fit itself shows how it was tested."
     lacking = dict.fromkeys(("runs", "validation", "curve"), reason)
+    theirs = ""
+    if surface.wish.bounds is not None:
+        theirs = bound_words(surface.wish.bounds, surface.domains)
+    if theirs and theirs != bound_words(goal.bounds, surface.domains):
+        lacking["bounds"] = (
+            "The bounds that came with the surface are not applied here. To apply them, type"
+            f" {theirs}"
+        )
     result = replace(result, surface=_with_wish(surface, result), lacking=lacking, draws=0)
     return _weighed(result, surface.mixer, Steps(surface.name))
 
@@ -185,7 +208,14 @@ def _weighed(result: OwnResult, mixer: Any, steps: Steps) -> OwnResult:
         law = result.surface.mixer
     elif not mixers.entry(result.source.mixer).predicts:
         return replace(result, prices=cost)
-    costs = steps.take("what targets cost each other", trade_offs, law, result.goal, result.source)
+    costs = steps.take(
+        "what targets cost each other",
+        trade_offs,
+        law,
+        result.goal,
+        result.source,
+        result.weights,
+    )
     return replace(result, prices=cost, trade_offs=costs)
 
 

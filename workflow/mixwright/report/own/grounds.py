@@ -1,57 +1,113 @@
 """Sections of a page of own tables that say why: trade-offs, evidence and mechanism, as HTML."""
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
-from mixwright.learners import LOSS
+from mixwright.errors import counted
+from mixwright.learners import LOSS, Metric
+from mixwright.mixers.laws.mixer import TEACHES
+from mixwright.mixture import Array
 from mixwright.report.frame import bullets, note, part, table, text
-from mixwright.report.own.answering import reference_of
-from mixwright.report.own.cells import signed, worded
+from mixwright.report.own.answering import rank_of, rank_words, reference_of
+from mixwright.report.own.cells import largest, number, side, size, worded
 from mixwright.report.own.gathering import OwnResult
+from mixwright.report.own.trade_offs import TradeOffs
 from mixwright.report.predictions import ranged
+from mixwright.report.proposed import listed
+from mixwright.trust.surface.surface import Surface
 
 # Share of the largest effect in a row under which an effect has no colour.
 FAINT = 0.1
+# Rank correlations from which held-out runs are ordered closely, and mostly.
+CLOSELY, MOSTLY = 0.9, 0.6
+# Shares of a mixture that a line of a table names.
+SHARES = 2
 # How much more of a domain an effect is of.
 STEP = 0.01
 
 
 def trade_offs(result: OwnResult) -> str:
-    """What the best mixture for one target costs the others, and fronts between two."""
+    """What the best mixture for each target alone would give it, and cost the goal."""
     costs = result.trade_offs
     if costs is None:
         return ""
-    heads = ["best for"]
-    for name in costs.targets:
-        heads.append(escape(name))
+    metric = result.readout.metric
     lines = []
     for row, name in enumerate(costs.targets):
-        cells = [escape(name)]
-        for column in range(len(costs.targets)):
-            cells.append(_cost(costs.measured[row, column], costs.cost[row, column]))
+        of_target = result.source.metrics.get(name, LOSS)
+        gain = costs.proposed[row] - costs.measured[row, row]
+        if of_target.higher:
+            gain = -gain
+        cells = [escape(name), side(float(gain), of_target)]
+        cells += [side(-float(costs.goal_cost[row]), metric)]
+        cells.append(escape(largest(costs.mixtures[name], SHARES)))
         lines.append(cells)
-    caption = "Predicted of the best mixture for each target alone, inside the bounds"
+    heads = ["best mixture for", "that target", "the goal", "its largest shares"]
+    caption = "The best mixture for each target alone, against the proposal"
     words = (
-        "A row is the best mixture for one target, a column what it is predicted to reach on"
-        " another, in that target's unit; in brackets the part of that target's range that is lost"
-        " (0 % is its own best mixture, 100 % the worst of these)."
+        "Predicted, inside the bounds: how much better each target would be than at the proposal"
+        " if the mixture served it alone, and what that would cost the goal."
     )
+    left = len(result.source.targets) - len(costs.targets)
+    if left > 0:
+        words += f" {counted(left, 'more target')}: not shown."
     content = table(heads, lines, caption) + note(worded(words + _stand_in(result)))
-    words = "mixwright pareto lists the mixtures between any two of them."
-    return content + note(words)
+    between = "mixwright pareto lists the mixtures between any two targets, or groups of them."
+    metrics = [result.source.metrics.get(name, LOSS) for name in costs.targets]
+    return content + _each_on_each(costs, metrics) + note(between)
 
 
-def mechanism(result: OwnResult) -> str:
-    """What one percent more of a domain does to each target."""
+def _each_on_each(costs: TradeOffs, metrics: Sequence[Metric]) -> str:
+    """What each of these mixtures reaches on each target, behind a line that opens it."""
+    lines = []
+    for name, row in zip(costs.targets, costs.measured, strict=True):
+        lines.append([escape(name), *map(number, row.tolist(), metrics)])
+    lines.append(["the proposal", *map(number, costs.proposed.tolist(), metrics)])
+    heads = ["best mixture for", *map(escape, costs.targets)]
+    caption = "What each of these mixtures is predicted to reach on each target, in its own unit"
+    title = "Every mixture on every target"
+    return f"<details><summary>{title}</summary>{table(heads, lines, caption)}</details>"
+
+
+def mechanism_lead(result: OwnResult) -> str:
+    """Which domains help and harm the goal the most, in a sentence; empty: none, or unknown."""
     surface = result.surface
     if surface is None:
         return ""
-    natural = result.goal.natural
-    corners = np.eye(len(natural))
-    mixtures = np.vstack([natural, (1 - STEP) * natural + STEP * corners])
-    amounts = surface.mixer.amounts_at(result.goal, mixtures, result.source.most_tokens)
-    values = result.source.measured(surface.mixer.predict(amounts))
+    minimised = _one_more(result, surface)
+    columns = [surface.targets.index(target) for target in result.goal.targets]
+    objective = result.readout.objective(minimised[:, columns])
+    metric = result.readout.metric
+    gains = objective[1:] - objective[0]
+    if not metric.higher:
+        gains = -gains
+    best, worst = int(gains.argmax()), int(gains.argmin())
+    names = result.source.domains
+    if not gains[worst] < 0 < gains[best]:
+        return ""
+    return (
+        f"From {reference_of(result)}, 1 % more {names[best]} helps the goal most"
+        f" ({size(float(gains[best]), metric)} better), and 1 % more {names[worst]} harms it"
+        f" most ({size(float(gains[worst]), metric)} worse); all others give way in proportion."
+    )
+
+
+def mechanism(result: OwnResult, as_table: bool = True) -> str:
+    """What one percent more of a domain does to the goal, and to each target.
+
+    Args:
+        as_table: whether each target is shown in a table; a figure may show it.
+    """
+    surface = result.surface
+    if surface is None:
+        return ""
+    minimised = _one_more(result, surface)
+    content = _teaches(result)
+    if not as_table:
+        return content
+    values = result.source.measured(minimised)
     changes = values[1:] - values[0]
     heads = ["target", *map(escape, result.source.domains)]
     lines = []
@@ -66,9 +122,47 @@ def mechanism(result: OwnResult) -> str:
     caption = f"What 1 % more of a domain does to each target, from {reference_of(result)}"
     words = (
         "The domain gets 1 % of the training more, all others less in proportion. In thousandths"
-        " of the target's unit: + is better, − is worse."
+        " of the target's unit."
     )
-    return table(heads, lines, caption) + note(worded(words + _stand_in(result)))
+    return content + table(heads, lines, caption) + note(worded(words + _stand_in(result)))
+
+
+def _one_more(result: OwnResult, surface: Surface) -> Array:
+    """(1 + domains, targets) what is minimised at natural, and with 1 % more of each domain."""
+    natural = result.goal.natural
+    corners = np.eye(len(natural))
+    mixtures = np.vstack([natural, (1 - STEP) * natural + STEP * corners])
+    amounts = surface.mixer.amounts_at(result.goal, mixtures, result.source.most_tokens)
+    return np.asarray(surface.mixer.predict(amounts))
+
+
+def _teaches(result: OwnResult) -> str:
+    """Which domains teach the goal most, as the law says; empty where it does not."""
+    for words in result.proposal.notes:
+        beginning, _, names = words.partition(": ")
+        if beginning == TEACHES:
+            return note(
+                text(
+                    "By the law, a share of the training teaches the goal most if it goes to"
+                    f" {listed(names.split(', '))}, in this order."
+                )
+            )
+    return ""
+
+
+def evidence_lead(result: OwnResult) -> str:
+    """What the rank correlation on held-out runs means for the choice; empty: it is unknown."""
+    rank = rank_of(result)
+    if rank is None:
+        return ""
+    words = "better than chance, and no more: take the mixture as a hint"
+    if rank.low <= 0:
+        words = "not clearly better than chance: do not choose by it"
+    elif rank.low >= CLOSELY:
+        words = "nearly as they were measured: it can be trusted to choose between mixtures"
+    elif rank.low >= MOSTLY:
+        words = "mostly as they were measured: large differences can be trusted, small ones not"
+    return f"The fit orders held-out runs {words} (rank correlation {rank_words(rank)})."
 
 
 def evidence(result: OwnResult, curve: bool = True) -> str:
@@ -82,17 +176,25 @@ def evidence(result: OwnResult, curve: bool = True) -> str:
     if facts:
         share = max(0.0, facts["explained"])
         items.append(
-            f"Predictions explain {share:.0%} of the differences between held-out runs of"
-            f" {facts['mixtures']} mixtures."
+            f"The predictions explain {100 * share:.0f} % of the differences between held-out runs"
+            f" ({counted(facts['mixtures'], 'mixture')})."
         )
-        items.append(
-            f"The proposal lies {facts['distance']:.2f} times as far out as the outermost run."
-        )
+        items.append(text(_distance(facts["distance"])))
     if "noise" in result.proposal.intervals:
         items.append(_noise(result))
     items += [text(words) for key, words in result.lacking.items() if key != "surface"]
     content = bullets(dict.fromkeys(items)) if items else ""
     return content + _curve(result) if curve else content
+
+
+def _distance(distance: float) -> str:
+    """How far out the proposal lies, in words."""
+    if distance <= 1:
+        return "The proposal lies inside the runs: no farther from their centre than the outermost."
+    return (
+        f"The proposal lies outside the runs, {distance:.1f} times as far from their centre as the"
+        " outermost: there the predictions rest on the form of the law."
+    )
 
 
 def _curve(result: OwnResult) -> str:
@@ -108,7 +210,7 @@ def _curve(result: OwnResult) -> str:
     heads = ["runs", "rank correlation", f"regret{escape(unit)}"]
     caption = f"Learning curve of {escape(result.source.mixer)}, on held-out runs"
     words = (
-        f"{record['answer']}. Regret is how much worse the run is that the fit picks among the"
+        "Regret is how much worse the run is that the fit picks among the"
         " held-out runs than their best; the mean over the goal's targets."
     )
     return part("What more runs would add", table(heads, lines, caption) + note(worded(words)))
@@ -141,13 +243,9 @@ def _stand_in(result: OwnResult) -> str:
 
 
 def _coloured(gain: float, largest: float) -> str:
-    """A change in thousandths, in colour where it is no small one."""
-    words = f"{1000 * gain:+.2f}"
+    """A gain in thousandths, in colour where it is no small one."""
+    kind = "better" if gain > 0 else "worse"
+    words = f"{abs(1000 * gain):.2f} {kind}"
     if abs(gain) < FAINT * largest:
-        return words.replace("-", "−")
-    return signed(gain, words)
-
-
-def _cost(measured: float, share: float) -> str:
-    """What a target reaches by another's best mixture, with what of its range is lost."""
-    return f"{measured:.3f} ({100 * max(share, 0.0):.0f} %)".replace("-", "−")
+        return words
+    return f'<span class="{kind}">{words}</span>'

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from mixwright.proposals.options import Options
+from mixwright.simplex.bounds import Bounds
 
 # Columns of a line that a page shows without scrolling.
 WIDE = 66
@@ -49,16 +50,31 @@ def group_words(options: Options, only: str = "") -> list[str]:
         if only and name != only:
             continue
         members = "+".join(group["domains"])
-        least = float(group.get("least", 0.0))
-        most = float(group.get("most", 1.0))
-        if least == most:
-            words.append(f"{members}={least:g}")
-            continue
-        if least > 0:
-            words.append(f"{members}>={least:g}")
-        if most < 1:
-            words.append(f"{members}<={most:g}")
+        words += _limits(members, float(group.get("least", 0.0)), float(group.get("most", 1.0)))
     return words
+
+
+def bound_words(bounds: Bounds, names: Sequence[str]) -> str:
+    """Returns bounds as options for a shell: `--cap web=0.3 --floor wiki=0.1`; empty: none.
+
+    Args:
+        names: of the domains.
+    """
+    words: list[str] = []
+    for option, ends, nothing in (("--cap", bounds.upper, 1.0), ("--floor", bounds.lower, 0.0)):
+        pairs = {}
+        for name, end in zip(names, ends.tolist(), strict=True):
+            if end != nothing:
+                pairs[name] = end
+        if pairs:
+            words += [option, *_pairs(pairs)]
+    sums = []
+    for group in bounds.groups:
+        members = "+".join(names[place] for place in group.members)
+        sums += _limits(members, group.lower, group.upper)
+    if sums:
+        words += ["--group", *sums]
+    return shlex.join(words)
 
 
 def line(command: str, *words: str) -> str:
@@ -82,6 +98,18 @@ def folded(words: str) -> str:
         else:
             lines[-1] = f"{lines[-1]} {piece}" if lines[-1] else piece
     return " \\\n".join(lines)
+
+
+def _limits(members: str, least: float, most: float) -> list[str]:
+    """The limits of a sum, each as it is typed."""
+    if least == most:
+        return [f"{members}={least:g}"]
+    words = []
+    if least > 0:
+        words.append(f"{members}>={least:g}")
+    if most < 1:
+        words.append(f"{members}<={most:g}")
+    return words
 
 
 def _pairs(values: Mapping[str, float], bare: bool = False) -> Sequence[str]:

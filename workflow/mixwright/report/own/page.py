@@ -2,30 +2,32 @@
 
 import hashlib
 import platform
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from mixwright.files import plain
 from mixwright.mixture import Array
-from mixwright.report.answer import answer_section, caveat_list, export_line
+from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.drawings import Drawn, with_figures
 from mixwright.report.explorer.building import explorer_of
 from mixwright.report.explorer.explorer import Preset, explorer_section
-from mixwright.report.frame import document, facts, note, text
+from mixwright.report.frame import bullets, document, facts, note, text
 from mixwright.report.own import grounds, parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
 from mixwright.report.own.gathering import OwnResult, settings_of
-from mixwright.report.own.option_words import folded, line, option_words
+from mixwright.report.own.option_words import line, option_words
+from mixwright.report.own.steps import next_steps
 from mixwright.report.own.target_rows import target_rows
 from mixwright.report.proposed import Proposed
 from mixwright.report.sections import in_order
-from mixwright.report.software import software
+from mixwright.report.software import release, software
 from mixwright.trust.surface.record import record_of
 
 # Characters of the fingerprint of the runs.
 FINGERPRINT = 16
+# What the numbers of a fit may rest on.
+PACKAGES = ("numpy", "scipy", "lightgbm", "pyarrow")
 # The figure that shows what the table of the mechanism says.
 EFFECTS = "effects"
 # The figure that shows what the table of the learning curve says.
@@ -42,8 +44,6 @@ class Place:
     page: str
     # of the mixture; empty: none was written
     mixture: str = ""
-    # of mixwright; empty: nobody said
-    version: str = ""
 
 
 def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> str:
@@ -56,29 +56,30 @@ def page_of(result: OwnResult, place: Place, figures: Sequence[Drawn] = ()) -> s
     """
     rows = target_rows(result)
     propose = line("propose", "--fit", place.fit, *option_words(result.options))
-    use = [export_line(shlex.quote(place.mixture or parts.MIXTURE))]
-    if not place.mixture:
-        use.insert(0, f"{propose} --to {parts.MIXTURE}")
     caveats = caveats_of(result)
-    answer = answer_of(result, rows, place.mixture, [folded(words) for words in use])
+    answer = answer_of(result, rows, place.mixture)
+    steps = next_steps(result, seeds_needed(result))
     names = {figure.name for figure in figures}
     contents = {
         "explore": _explore(result, place),
         "data": parts.data(result),
         "targets": parts.targets(result, rows),
-        "next": parts.next_steps(result, seeds_needed(result)),
+        "next": bullets(map(text, steps)),
         "limits": parts.limits(result),
         "export": parts.export(place.mixture, propose),
         "trade-offs": grounds.trade_offs(result),
         "evidence": grounds.evidence(result, CURVE not in names),
-        "mechanism": "" if EFFECTS in names else grounds.mechanism(result),
+        "mechanism": grounds.mechanism(result, EFFECTS not in names),
         "caveats": caveat_list(caveats),
         "provenance": facts(_provenance(result, place)),
     }
     title = f"{result.source.mixer}, {result.source.runs} runs"
-    body = answer_section(f"your own tables · {title}", answer, caveats) + in_order(
-        with_figures(contents, figures)
-    )
+    answered = answer_section(f"your own tables · {title}", answer, caveats, steps)
+    leads = {
+        "evidence": grounds.evidence_lead(result),
+        "mechanism": grounds.mechanism_lead(result),
+    }
+    body = answered + in_order(with_figures(contents, figures), leads)
     return document(title, body)
 
 
@@ -145,9 +146,8 @@ def _provenance(result: OwnResult, place: Place) -> Mapping[str, Any]:
     known["seed"] = result.options.seed
     words = ["--fit", place.fit, *option_words(result.options), "--to", place.page]
     known["to make it again"] = line("page", *words)
-    if place.version:
-        known["mixwright"] = place.version
-    return known | {"python": platform.python_version()} | software()
+    known["mixwright"] = release()
+    return known | {"python": platform.python_version()} | software(PACKAGES)
 
 
 def _settings(result: OwnResult) -> str:

@@ -1,22 +1,37 @@
 """The sections of a page of own tables, each as HTML; empty where there is nothing to say."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from html import escape
 
+from mixwright.errors import counted
 from mixwright.report.answer import command
 from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, note, quantity, table, text
-from mixwright.report.own.answering import NATURAL, about, rank_words, reference_of
-from mixwright.report.own.cells import UNKNOWN, largest, number, percent, signed, worded
+from mixwright.report.own.answering import MEAN, NATURAL, rank_words
+from mixwright.report.own.cells import (
+    UNKNOWN,
+    decimals_of,
+    largest,
+    number,
+    percent,
+    side,
+    size,
+    worded,
+)
 from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.option_words import folded
 from mixwright.report.own.target_rows import TargetRow
 from mixwright.report.predictions import ranged
-from mixwright.trust.power import runs_to_tell
+from mixwright.report.proposed import listed
 from mixwright.trust.reach import TRACE
 
 # Where the lines of a page write the mixture, if nobody said.
 MIXTURE = "mixture.json"
+# A bound of a mixture's file.
+BOUND = re.compile(r"(.+?)(<=|>=)([0-9.e-]+)")
+# Differences under this are none that anybody could measure; certificates say no less.
+SMALL = 1e-4
 
 
 def data(result: OwnResult) -> str:
@@ -26,27 +41,28 @@ def data(result: OwnResult) -> str:
     weights = result.proposal.mixture.as_dict()
     available = result.options.available
     epochs = result.record.get("epochs", {})
-    heads = ["domain", "least", "mean", "most", "runs with it", "proposed"]
+    heads = ["domain", "proposed"]
     if available:
-        heads += ["tokens there are", "natural"]
+        heads += ["natural", "tokens there are"]
     if epochs:
         heads.append("passes")
+    heads += ["least of a run", "mean of the runs", "most of a run", "runs with it"]
     rows = []
     for name in sorted(weights, key=lambda name: (-weights[name], name)):
-        span = spans[name]
-        cells = [escape(name), *span, percent(weights[name])]
+        cells = [escape(name), percent(weights[name])]
         if available:
-            cells += [quantity(available[name]), percent(natural[name])]
+            cells += [percent(natural[name]), quantity(available[name])]
         if epochs:
-            passes = epochs[name]
-            cells.append(UNKNOWN if passes is None else f"{passes:.3g}")
-        rows.append(cells)
-    caption = "What your runs took of each domain, and what is proposed; weights in percent"
-    words = f"{result.source.runs} runs over {len(result.source.domains)} domains."
+            cells.append(_passes(epochs[name]))
+        rows.append([*cells, *spans[name]])
+    caption = "What is proposed of each domain, and what your runs took of it; in percent"
+    words = f"{counted(result.source.runs, 'run')}, {counted(len(weights), 'domain')}."
+    if epochs:
+        words += f" Passes are those of {quantity(result.goal.tokens)} training tokens."
     if not available:
         words += (
-            " Nothing is known of how many tokens each domain has: --available tells it, and"
-            " with --tokens the page then shows passes over each domain."
+            " How many tokens each domain has is unknown: --available tells it, and with --tokens"
+            " the page then shows passes over each domain."
         )
     elif not epochs:
         words += " With --tokens the page shows passes over each domain."
@@ -55,53 +71,70 @@ def data(result: OwnResult) -> str:
 
 def targets(result: OwnResult, rows: Sequence[TargetRow]) -> str:
     """A row a target: predicted of the proposal and of natural, measured of the best run."""
-    reference = NATURAL if result.natural_known else "mean of your runs"
-    heads = ["target", "counts", "unit", "predicted", reference, "difference"]
+    reference = NATURAL if result.natural_known else MEAN
+    units = {_unit(row) for row in rows}
+    # what matters most stands where a phone shows it
+    heads = ["target", "difference", "predicted of the proposal", f"predicted of {reference}"]
     if result.best is not None:
-        heads.append("best run")
-    heads.append("held-out ρ")
+        heads.append("measured of the best run")
+    if len(units) > 1:
+        heads.append("unit")
+    heads += ["weight in the goal", "held-out rank correlation"]
     lines = []
     for row in rows:
-        cells = [escape(row.name), percent(row.weight, 0), escape(_unit(row))]
-        cells += [_predicted(row), number(row.natural), _difference(row)]
+        cells = [escape(row.name), _difference(row), _predicted(row)]
+        cells.append(number(row.natural, row.metric))
         if result.best is not None:
-            cells.append(number(row.best))
+            cells.append(number(row.best, row.metric))
+        if len(units) > 1:
+            cells.append(escape(_unit(row)))
+        cells.append(f"{percent(row.weight)} %" if row.weight else "not in it")
         cells.append(UNKNOWN if row.rank is None else text(rank_words(row.rank)))
         lines.append(cells)
     caption = "What is predicted of the proposal, target by target"
+    content = table(heads, lines, caption)
+    return content + note(worded(" ".join(_reading(result, reference, units))))
+
+
+def _reading(result: OwnResult, reference: str, units: Collection[str]) -> list[str]:
+    """How to read the table of targets, a sentence each."""
+    where = "Each target is in its own unit"
+    if len(units) == 1:
+        where = f"All numbers are {next(iter(units))}"
     words = [
-        "Each target is in its own unit; brackets hold 95% intervals. The difference is what the"
-        f" proposal is predicted better (+) or worse (−) than {reference_of(result)}.",
-        "Held-out ρ is the rank correlation of predicted and measured on runs that the mixer was"
-        " not fitted to.",
+        f"{where}; brackets hold 95% intervals.",
+        f"The difference is how much better or worse the proposal is predicted than {reference}.",
+        "The rank correlation is that of predicted and measured, over runs held out of the fit.",
     ]
     if result.best is not None:
-        words.append(f"The best run is {result.best.run}: what it measured, its luck included.")
-    return table(heads, lines, caption) + note(worded(" ".join(words)))
+        words.append(
+            f"The best run is {result.best.run}: it came out best on the goal, luck included."
+        )
+    return words
 
 
 def limits(result: OwnResult) -> str:
     """The bounds that the mixture touches, what they cost, and what else limits it."""
     items = []
-    unit = f" {result.readout.metric.unit}".rstrip()
-    touched = {bound.partition("<")[0].partition(">")[0] for bound in _active(result)}
+    metric = result.readout.metric
     for price in result.prices:
         change = "costs nothing: without it the best mixture is predicted no better"
-        if price.gain > 1e-6:
-            change = f"costs {price.gain:.3g}{unit}: without it {largest(price.weights)}"
-        items.append(f"{text(price.words)} <small>{text(price.option)}: {text(change)}.</small>")
+        if price.gain >= SMALL:
+            gain = size(price.gain, metric)
+            change = f"costs {gain}; without it the best mixture is {largest(price.weights)}"
+        items.append(f"{text(price.words)} <small>{text(price.option)}</small>: {text(change)}.")
     if _active(result):
-        words = f"The proposal touches {', '.join(_active(result))}."
+        words = f"The proposal touches {listed([_bound(words) for words in _active(result)])}."
         items.insert(0, text(words))
-    if not items:
-        items.append("No bound limits the mixture: none was set, or none is touched.")
-    if not touched and result.prices:
+    elif result.prices:
         items.append("The proposal touches none of the bounds.")
+    else:
+        items.append("No bound limits the mixture: none was set.")
     if result.proposal.gap is not None:
-        gap = f"{result.proposal.gap:.1g} {result.proposal.gap_unit}".rstrip()
-        items.append(
-            f"Inside the bounds nothing is better by more than {text(gap)}, as the fit predicts it."
-        )
+        most = max(result.proposal.gap, SMALL)
+        words = f"no other mixture inside the bounds is predicted more than {most:.1g}"
+        words = f"{words} {result.proposal.gap_unit}".rstrip()
+        items.append(text(f"Certified: {words} better than the proposal."))
     words = (
         "What would change it: other bounds (--cap, --floor, --fix, --group), other targets"
         " (--target), limits on single targets (--never-worse), or runs where these have none."
@@ -146,6 +179,15 @@ def _active(result: OwnResult) -> list[str]:
     return list(result.record["active_bounds"])
 
 
+def _bound(words: str) -> str:
+    """A bound such as `web<=0.3` in words; a group's stands as it is."""
+    match = BOUND.fullmatch(words)
+    if match is None:
+        return words
+    side_of = {"<=": "at most", ">=": "at least"}[match[2]]
+    return f"{match[1]} {side_of} {100 * float(match[3]):.3g} %"
+
+
 def _unit(row: TargetRow) -> str:
     return row.metric.unit or row.metric.title
 
@@ -154,67 +196,18 @@ def _predicted(row: TargetRow) -> str:
     if row.predicted is None:
         return UNKNOWN
     if row.low is None or row.high is None:
-        return number(row.predicted)
-    return ranged({"value": row.predicted, "low": row.low, "high": row.high}, 3)
+        return number(row.predicted, row.metric)
+    interval = {"value": row.predicted, "low": row.low, "high": row.high}
+    return ranged(interval, decimals_of(row.metric))
 
 
 def _difference(row: TargetRow) -> str:
     """By how much a target is predicted better or worse than at natural."""
-    if row.gain is None:
+    return UNKNOWN if row.gain is None else side(row.gain, row.metric)
+
+
+def _passes(passes: float | None) -> str:
+    """Passes over a domain in three digits."""
+    if passes is None:
         return UNKNOWN
-    return signed(row.gain, f"{row.gain:+.3f}")
-
-
-def next_steps(result: OwnResult, seeds: int | None) -> str:
-    """What to do now: which runs would tell, whether more pay, and how to test the mixture.
-
-    Args:
-        seeds: of each mixture that would tell the gain from noise; None: unknown.
-    """
-    items = []
-    evidence_of = result.proposal.intervals.get("evidence") or {}
-    for reason in evidence_of.get("reasons", ()):
-        words = about(reason, result)
-        items.append(text(f"{words[:1].upper()}{words[1:]}."))
-    needed = _runs_to_tell(result)
-    if needed:
-        items.append(text(needed))
-    if result.curve is not None:
-        items.append(text(f"More runs? {result.curve.answer()}."))
-    if "noise" in result.proposal.intervals and not result.proposal.intervals["noise"]:
-        items.append(
-            "Train one mixture two or three times with other seeds, and add the runs: then the"
-            " noise of a run is known, and intervals no longer count it as error of the mixer."
-        )
-    items.append(text(_test(result, seeds)))
-    return bullets(items)
-
-
-def _runs_to_tell(result: OwnResult) -> str:
-    """How many runs would tell the gain from zero; empty where it is told, or there is none."""
-    gain = result.proposal.intervals.get("gain")
-    enough = (result.proposal.intervals.get("evidence") or {}).get("reasons") == []
-    if not gain or not enough or gain["low"] > 0 or gain["value"] <= 0:
-        return ""
-    runs = result.source.runs
-    needed = runs_to_tell(gain["value"], gain["low"], gain["high"], runs)
-    if needed is None:
-        return ""
-    unit = f" {result.readout.metric.unit}".rstrip()
-    return (
-        f"If the gain is what is predicted, {gain['value']:.3f}{unit}, about {needed:,} runs would"
-        f" tell it from zero ({runs:,} are there). This takes the interval to narrow with the root"
-        " of the number of runs."
-    )
-
-
-def _test(result: OwnResult, seeds: int | None) -> str:
-    """How to test the proposal."""
-    reference = reference_of(result)
-    words = f"To test the mixture, train the same model on it and on {reference}"
-    if seeds is None:
-        return f"{words}, with the same tokens and seeds, and compare the targets."
-    return (
-        f"{words}: {seeds} seeds of each would tell the predicted gain from the noise of a run,"
-        " at the size of your runs."
-    )
+    return "&lt;0.001" if 0 < passes < 0.001 else f"{passes:.3g}"

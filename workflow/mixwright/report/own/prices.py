@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mixwright import mixers
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Readout
 from mixwright.mixers.base import Proposer
@@ -38,12 +39,16 @@ def prices(
 ) -> tuple[Price, ...]:
     """Returns what each option that limits the mixture costs, the dearest first.
 
+    None has a price where the mixer predicts nothing.
+
     Args:
         mixer: fitted; it proposes again without each of the options.
         options: those of the proposal.
         source: the brief of the runs.
         goal: that of the options, as the mixer is asked for it.
     """
+    if not mixers.entry(source.mixer).predicts:
+        return ()
     readout = Readout.of(goal.targets, tuple(goal.targets), source.metrics)
     sign = 1 if readout.metric.higher else -1
 

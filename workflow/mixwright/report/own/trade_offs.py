@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixwright.goal import Goal
+from mixwright.goal import Goal, Readout
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.proposals.fits import FittedRuns
@@ -22,38 +22,48 @@ class TradeOffs:
     # (targets, targets): of the best mixture for the row's target, what the column's target
     # measures, in its own unit
     measured: Array
-    # (targets, targets): what is minimised is so much above the column's own best, as a share of
-    # the spread that the best mixtures have in it
-    cost: Array
+    # (targets,): of the proposal, what each target measures, in its own unit
+    proposed: Array
+    # (targets,): of the best mixture for each target, by how much the goal is worse than at the
+    # proposal, in the unit of the goal
+    goal_cost: Array
     # domain -> weight, of each target's best mixture
     mixtures: Mapping[str, Mapping[str, float]]
 
 
-def trade_offs(mixer: Mixer, goal: Goal, source: FittedRuns) -> TradeOffs | None:
+def trade_offs(mixer: Mixer, goal: Goal, source: FittedRuns, proposal: Array) -> TradeOffs | None:
     """Returns what the targets cost each other inside the goal's bounds; None with one target.
 
     Args:
         mixer: fitted; the targets of the goal come first, then the others that it predicts.
         goal: its bounds and limits hold for every mixture.
         source: the brief of the runs.
+        proposal: (domains,) the mixture that the others are compared with.
     """
     targets = _listed(goal, source)
     if len(targets) < 2:
         return None
-    columns = [source.targets.index(target) for target in targets]
-    rows = []
     mixtures = {}
+    rows = [proposal]
     for target in targets:
         best = mixer.propose(replace(goal, targets={target: 1.0}, importance={}))
-        amounts = mixer.amounts_at(goal, best.weights[None], source.most_tokens)
-        rows.append(mixer.predict(amounts)[0])
+        rows.append(best.weights)
         mixtures[target] = best.mixture.as_dict()
-    minimised = np.array(rows)
-    shown = source.measured(minimised)[:, columns]
-    losses = minimised[:, columns]
-    spread = np.maximum(np.ptp(losses, axis=0), 1e-12)
-    cost = (losses - np.diag(losses)) / spread
-    return TradeOffs(targets, shown, cost, mixtures)
+    amounts = mixer.amounts_at(goal, np.array(rows), source.most_tokens)
+    minimised = mixer.predict(amounts)
+    columns = [source.targets.index(target) for target in targets]
+    measured = source.measured(minimised)[:, columns]
+    of_goal = [source.targets.index(target) for target in goal.targets]
+    readout = Readout.of(goal.targets, tuple(goal.targets), source.metrics)
+    objective = readout.objective(minimised[:, of_goal])
+    sign = -1 if readout.metric.higher else 1
+    return TradeOffs(
+        targets=targets,
+        measured=measured[1:],
+        proposed=measured[0],
+        goal_cost=sign * (objective[1:] - objective[0]),
+        mixtures=mixtures,
+    )
 
 
 def _listed(goal: Goal, source: FittedRuns) -> tuple[str, ...]:

@@ -32,7 +32,6 @@ from mixwright.proposals.options import make_options
 from mixwright.trust.bootstrap import LEAST_DRAWS
 from mixwright.trust.cost import Cost
 from mixwright.trust.evidence import Foreseen, HeldOut
-from mixwright.trust.folds import held_out_residuals
 from mixwright.trust.leverage import Cover
 from mixwright.trust.noise import noise_of
 from mixwright.trust.odd_runs import OddRuns
@@ -41,10 +40,9 @@ from mixwright.trust.refits import (
     SECOND,
     THIRD,
     Refits,
-    refitted,
-    rows_read,
     second_form,
 )
+from mixwright.trust.refitting import Refitting
 from mixwright.trust.surface.surface import Likeness, SecondForm, Surface, TargetTrust, Wish
 
 # refits of a surface: a file stays small, and an interval grows by 2 % over that of many
@@ -55,7 +53,13 @@ EVERY = 5.0
 DIGITS = 10
 
 
-def surface_of(fit: Fit, goal: Goal | None = None, draws: int = DRAWS, seed: int = 0) -> Surface:
+def surface_of(
+    fit: Fit,
+    goal: Goal | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    refitting: Refitting | None = None,
+) -> Surface:
     """Returns the response surface of a fit to a swarm.
 
     A mixer without a formula is represented by the effective-data law of the same runs.
@@ -64,6 +68,7 @@ def surface_of(fit: Fit, goal: Goal | None = None, draws: int = DRAWS, seed: int
         goal: of a study; None: what the fit alone implies.
         draws: refits; 0: no intervals.
         seed: of what is drawn, where no goal has one.
+        refitting: of the fit, where others ask for the same refits.
 
     Raises:
         MixwrightError: the mixer learned from no swarm, or there are too few draws for an interval.
@@ -81,7 +86,10 @@ def surface_of(fit: Fit, goal: Goal | None = None, draws: int = DRAWS, seed: int
     study_goal = goal
     if goal is None:
         goal = _implied_goal(fit.source, seed)
-    tested = _Tested.of(full, runs, goal, draws)
+    if refitting is None or full is not refitting.full:
+        # what is held out of a fit was told of the fit itself
+        refitting = Refitting.of(full, replace(runs, derived=True), goal.seed)
+    tested = _Tested.of(refitting, runs, goal, draws)
     trust = tested.trust()
     if full is not fit.mixer:
         likeness = _likeness(fit.mixer, full, runs)
@@ -119,17 +127,16 @@ class _Tested:
     second: SecondForm | None
 
     @classmethod
-    def of(cls, full: Mixer, runs: Observations, goal: Goal, draws: int) -> "_Tested":
+    def of(cls, refitting: Refitting, runs: Observations, goal: Goal, draws: int) -> "_Tested":
         """Holds runs out, and refits the law."""
-        rows = rows_read(full.name, runs)
+        full, rows = refitting.full, refitting.rows
         swarm = runs.only(rows)
         wanted = np.array([goal.targets.get(target, 0.0) > 0 for target in runs.targets])
         residuals = None
         # of runs that none was held out of, none is odd
         misses = np.zeros_like(swarm.losses)
         try:
-            quiet = replace(runs, derived=True)
-            residuals = held_out_residuals(full, quiet, rows, goal.seed)
+            residuals = refitting.residuals
             misses = residuals
         except TooFewRunsError:
             draws = 0
@@ -138,15 +145,7 @@ class _Tested:
         drawn = []
         points = full.amounts_of(runs)[rows]
         pace = Pace(say, 1, EVERY, "refits")
-        for refit in refitted(
-            full,
-            runs,
-            rows,
-            misses,
-            draws,
-            goal.seed,
-            odd,
-        ):
+        for refit in refitting.refits(draws, odd):
             refits.append(_rounded(_formula(refit)))
             drawn.append(refit.predict(points))
             done = len(refits)

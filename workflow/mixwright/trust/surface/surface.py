@@ -173,18 +173,71 @@ class Surface(Predicting):
         measured = np.sort(np.stack([self.source.measured(end) for end in ends]), axis=0)
         return self.source.measured(value), measured[0], measured[1]
 
+    def differences(
+        self, weights: Array, reference: Array, at: str = RUNS
+    ) -> tuple[Array, Array, Array]:
+        """Returns (mixtures, targets) how far predictions are from those at a reference.
+
+        They are in the targets' own units, with both ends of their 95% intervals; the refits are
+        paired. Ends are NaN where no run could be held out.
+
+        Args:
+            weights: (mixtures, domains).
+            reference: (domains,) the mixture that all are compared with.
+            at: as of `inputs`.
+        """
+        here = self.inputs(weights, at)
+        there = self.inputs(reference[None], at)
+        base = self.formula.predict(there)
+        change = self.formula.predict(here) - base
+        half = np.full(change.shape, np.nan)
+        if self.refits:
+            draws = []
+            for refit in self.refits:
+                draws.append(refit.predict(here) - refit.predict(there))
+            variance = self._spread(np.stack(draws), change)
+            # the errors of the form at the two count as independent, which is too much if near
+            farther = self._farther(weights) + self._farther(reference[None])
+            variance += np.outer(farther, self._of_form)
+            if self.second is not None:
+                of_second = self._by_second(here) - self._by_second(there)
+                variance += (self.second.share * (of_second - change)) ** 2
+            half = self.quantile * np.sqrt(variance)
+        measured = self.source.measured(base)
+        low, high = np.sort(
+            np.stack([self.source.measured(base + change + end) for end in (-half, half)]), axis=0
+        )
+        value = self.source.measured(base + change)
+        return value - measured, low - measured, high - measured
+
     def _variance(self, weights: Array, inputs: Array, value: Array) -> Array:
         """(mixtures, targets) squares of the standard errors; see `trust.refits`."""
         draws = np.stack([refit.predict(inputs) for refit in self.refits])
-        bias = draws.mean(axis=0) - value
-        of_form = np.array([trust.form_variance for trust in self.trust])
-        farther = np.maximum(1.0, self.reach.cover.leverage(weights))
-        variance = draws.var(axis=0, ddof=1) + bias**2 + np.outer(farther, of_form)
+        variance = self._spread(draws, value)
+        variance += np.outer(self._farther(weights), self._of_form)
         if self.second is not None:
-            shares = inputs / inputs.sum(axis=1, keepdims=True)
-            apart = self.second.share * (self.second.formula.predict(shares) - value)
-            variance = variance + apart**2
-        return np.asarray(variance)
+            variance += (self.second.share * (self._by_second(inputs) - value)) ** 2
+        return variance
+
+    def _spread(self, draws: Array, value: Array) -> Array:
+        """The variance of (draws, ...) what the refits say, with the square of their bias."""
+        bias = draws.mean(axis=0) - value
+        return np.asarray(draws.var(axis=0, ddof=1) + bias**2)
+
+    def _farther(self, weights: Array) -> Array:
+        """(mixtures,) how many times as far off the form is as at the runs."""
+        return np.maximum(1.0, self.reach.cover.leverage(weights))
+
+    @property
+    def _of_form(self) -> Array:
+        """(targets,) variance of the error of the form at the better runs."""
+        return np.array([trust.form_variance for trust in self.trust])
+
+    def _by_second(self, inputs: Array) -> Array:
+        """(mixtures, targets) what the second form says."""
+        assert self.second is not None
+        shares = inputs / inputs.sum(axis=1, keepdims=True)
+        return self.second.formula.predict(shares)
 
     def doubts(self, weights: Array, targets: Collection[str] | None = None) -> tuple[str, ...]:
         """Returns a sentence for each reason to doubt predictions of (mixtures, domains).
