@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.mixers.laws.fit import Prior, _residuals, fit_law, trust
+from mixwright.mixers.laws.fit import Prior, _residuals, _Runs, fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture, certificate
 from mixwright.numerics.spread import Spread
@@ -137,18 +137,18 @@ def test_a_general_solver_finds_nothing_better():
 
 def test_the_jacobian_is_the_derivative():
     rng = np.random.default_rng(0)
-    weights, losses, spread = (
-        rng.dirichlet(np.ones(4), 9),
+    runs, losses, spread = (
+        _Runs.of(rng.dirichlet(np.ones(4), 9)),
         rng.normal(3, 1, (2, 9)),
         np.array([0.5, 2.0]),
     )
     theta = rng.normal(-0.5, 0.5, (2, 16))
     trusted = rng.uniform(0.5, 2.0, (2, 9))
-    _, jacobian = _residuals(theta, weights, losses, spread, trusted)
+    _, jacobian = _residuals(theta, runs, losses, spread, trusted)
     for p in range(16):
         step = 1e-6 * (np.arange(16) == p)
         up, down = (
-            _residuals(theta + sign * step, weights, losses, spread, trusted)[0] for sign in (1, -1)
+            _residuals(theta + sign * step, runs, losses, spread, trusted)[0] for sign in (1, -1)
         )
         assert jacobian[..., p] == pytest.approx((up - down) / 2e-6, abs=1e-6)
 
