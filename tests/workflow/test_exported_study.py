@@ -87,7 +87,7 @@ def test_the_page_lists_the_files_and_what_is_dropped(finished, exports):
     caveats = [caveat["text"] for caveat in summary["caveats"]]
     assert any("export/uniform/megatron.txt: dropped: /d/wiki" in text for text in caveats)
     page = (report / "summary.html").read_text()
-    assert "Files for trainers" in page
+    assert "Hand it to a trainer" in page
     assert "export/natural/hf.py" in page
 
 
