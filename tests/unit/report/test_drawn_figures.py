@@ -282,7 +282,7 @@ def test_numbers_that_are_written_in_a_drawing_keep_their_digits(tmp_path):
 
 def test_a_mixer_looks_the_same_whoever_stands_beside_it():
     from mixwright.mixers import MIXERS
-    from mixwright.report.figures.style import COMMON, mixer_marks, mixer_strokes
+    from mixwright.report.figures.looks import COMMON, mixer_marks, mixer_strokes
 
     assert {*COMMON} <= {*MIXERS}
     for ways in (mixer_marks, mixer_strokes):

@@ -10,7 +10,8 @@ from scipy.stats import spearmanr
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.trust.learning_curve import LearningCurve, _power_laws, learning_curve
+from mixwright.trust.deficit_laws import power_laws
+from mixwright.trust.learning_curve import LearningCurve, learning_curve
 from planted_swarm import plant
 
 
@@ -29,7 +30,7 @@ def test_a_power_law_is_carried_on():
 
 
 def test_a_floor_is_found():
-    laws, belief = _power_laws(
+    laws, belief = power_laws(
         np.array([12.0, 16, 24, 32, 48, 64]),
         0.05 + 3 * np.array([12.0, 16, 24, 32, 48, 64]) ** -1.2,
     )

@@ -21,6 +21,7 @@ from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
 from mixwright.simplex.alike import mixture_folds
 from mixwright.study.learning import LEAST_RUNS
+from mixwright.trust.deficit_laws import FLOORS, power_laws
 from mixwright.trust.intervals import fisher_interval
 from mixwright.trust.noise import target_weights
 
@@ -31,8 +32,6 @@ NOTHING = 0.0005
 # resamples of the held-out runs
 DRAWS = 200
 GOLDEN = (5**0.5 - 1) / 2
-# tried shares of the smallest deficit that no number of runs takes away
-FLOORS = np.linspace(0.0, 0.95, 20)
 # the ends of a 95% interval
 ENDS = (0.025, 0.975)
 
@@ -79,7 +78,7 @@ class LearningCurve:
         all_laws = []
         all_beliefs = []
         for curve in (self.spearman, *self.resampled):
-            laws, belief = _power_laws(sizes, 1 - curve)
+            laws, belief = power_laws(sizes, 1 - curve)
             all_laws.append(laws)
             all_beliefs.append(belief)
         beliefs = np.stack(all_beliefs)
@@ -328,30 +327,6 @@ def _spearman(actual: Array, predicted: Array, weights: Array) -> Array:
     by_target = np.swapaxes(predicted, 1, 2)
     ranks = spearman_of_rows(actual.T, by_target)
     return ranks @ weights
-
-
-def _power_laws(sizes: Array, deficit: Array) -> tuple[Array, Array]:
-    """(floors, 3) power laws floor + scale n^-power, and (floors,) how far to believe each.
-
-    None of them rises. Each floor of a grid has one, by least squares of the logarithms.
-    Beliefs are (1 / squared error)^(sizes / 2), and sum to 1.
-    """
-    deficit = np.maximum(deficit, 1e-6)
-    floors = FLOORS * deficit.min()
-    log_sizes = np.log(sizes)
-    centre = log_sizes.mean()
-    x = log_sizes - centre
-    logs = np.log(deficit - floors[:, None])
-    slope = -(logs @ x) / (x @ x)
-    power = np.clip(slope, 0.0, 4.0)
-    scale = np.exp(logs.mean(axis=1) + power * centre)
-    decay = sizes ** -power[:, None]
-    fitted = floors[:, None] + scale[:, None] * decay
-    misses = np.log(fitted) - np.log(deficit)
-    error = (misses**2).sum(axis=1) + 1e-12
-    belief = (error.min() / error) ** (len(sizes) / 2)
-    laws = np.stack([floors, scale, power], axis=1)
-    return laws, belief / belief.sum()
 
 
 def _raise(step: Raise) -> str:

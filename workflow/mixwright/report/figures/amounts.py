@@ -13,15 +13,8 @@ from mixwright.learners import TEXT, Learner
 from mixwright.mixers.autoscale.scales import PowerLaws, Scale, find_scales, fit_robust
 from mixwright.mixture import Array
 from mixwright.numerics.spread import varying
-from mixwright.report.figures.style import (
-    SOFT,
-    counted,
-    labelled,
-    panel_title,
-    panels,
-    strokes,
-    titled,
-)
+from mixwright.report.figures.looks import strokes
+from mixwright.report.figures.style import SOFT, counted, labelled, panel_title, panels, titled
 from mixwright.report.judging import minimised_losses
 from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives

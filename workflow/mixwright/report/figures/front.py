@@ -16,17 +16,8 @@ from mixwright.learners import MIXED, Metric
 from mixwright.mixture import Array
 from mixwright.proposals.pareto import TargetMean, pareto
 from mixwright.report.best_surface import RUNS_MEAN, best_surface, goal_of, natural_name
-from mixwright.report.figures.style import (
-    INK,
-    LETTERS,
-    NATURAL,
-    SOFT,
-    bare,
-    labelled,
-    mixer_marks,
-    panels,
-    titled,
-)
+from mixwright.report.figures.looks import NATURAL, mixer_marks
+from mixwright.report.figures.style import INK, LETTERS, SOFT, bare, labelled, panels, titled
 from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.surface.surface import Surface
 

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mixwright.report.figures.style import FAINT, INK, LEGEND_LINE, strokes, titled
+from mixwright.report.figures.looks import strokes
+from mixwright.report.figures.style import FAINT, INK, LEGEND_LINE, titled
 
 # Steps before it are published: 0 and 1.
 NEXT = 2

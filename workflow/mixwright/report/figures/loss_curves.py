@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import LEGEND_LINE, SOFT, bare, counted, mixer_strokes, titled
+from mixwright.report.figures.looks import mixer_strokes
+from mixwright.report.figures.style import LEGEND_LINE, SOFT, bare, counted, titled
 from mixwright.trust.intervals import REFERENCE
 
 # points of a line; noise of single steps hides the rest

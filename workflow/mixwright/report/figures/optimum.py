@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.measured.runs import base_mixture
-from mixwright.report.figures.style import INK, SOFT, bare, mixer_marks, row_lines, titled_above
+from mixwright.report.figures.looks import mixer_marks
+from mixwright.report.figures.style import INK, SOFT, bare, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 
 PUBLISHED = "published"

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import LOSS
-from mixwright.report.figures.style import INK, bare, mixer_marks, row_lines, titled_above
+from mixwright.report.figures.looks import mixer_marks
+from mixwright.report.figures.style import INK, bare, row_lines, titled_above
 from mixwright.trust.intervals import REFERENCE
 from mixwright.trust.shown import NO_METRICS, Metrics, mean_of_targets, readout_of
 

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 
 from mixwright.mixture import Array
 from mixwright.numerics.rank_correlation import spearman_of_rows
+from mixwright.report.figures.looks import marks
 from mixwright.report.figures.style import (
     INK,
     RANK_LABEL,
     SOFT,
     bare,
     labelled,
-    marks,
     panels,
     rank_axis,
     row_lines,

@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mixwright.learners import TEXT, Learner
+from mixwright.report.figures.looks import mixer_strokes
 from mixwright.report.figures.style import (
     INK,
     LEGEND_LINE,
     SOFT,
     bare,
     counted,
-    mixer_strokes,
     row_lines,
     titled_above,
 )

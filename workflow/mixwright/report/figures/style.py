@@ -18,9 +18,6 @@ INK, SOFT, FAINT = "#22262b", "#6b7280", "#e3e6ea"
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 # Of lines and dots that stand beside each other.
 SERIES = (BLUE, VERMILION, GREEN, ORANGE, "#cc79a7", "#56b4e9", SOFT)
-# Styles of lines, and marks of dots, that stand beside each other: 7 x 5 and 7 x 6 ways.
-DASHES = ("-", (0, (5, 1.6)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)), (0, (9, 2.5)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
 # Colour of a figure -> the page's variable for it, and its value on dark paper. What stands in none
 # of these colours keeps its own.
 THEMED = {
@@ -40,24 +37,6 @@ THEMED = {
 DIVERGING = ("#b35806", "#f1a340", "#fbe3c2", "#f7f7f7", "#cfe3f0", "#6aaed6", "#0072b3")
 # Of words on coloured cells, which stay as they are where a dark page recolours INK and white.
 ON_CELL, ON_DARK_CELL = "#22262c", "#fffffe"
-# Of mixtures that are no mixer's: colour, and mark of a dot.
-NATURAL, UNIFORM = (INK, "*"), (SOFT, "X")
-# Mixers in the order of their looks: those that often stand beside each other, as the first seven
-# do, and the last three with some of those, differ in colour.
-COMMON = (
-    "effective-data",
-    "regmix",
-    "ensemble",
-    "additive",
-    "log-linear",
-    "best-of-swarm",
-    "regmix-linear",
-    "bimix",
-    "joint",
-    "autoscale",
-    "mixmin",
-    "unimax",
-)
 # Of an axis that `rank_axis` makes.
 RANK_LABEL = "rank correlation x 100 (log scale of the distance to 100)"
 # Of the lines of axes, and of dots behind others.
@@ -118,52 +97,6 @@ STYLE: Any = {
 def many(count: int) -> bool:
     """Whether so many dots of a figure are drawn as a picture, so that a file stays small."""
     return count > CROWD
-
-
-def strokes(names: Sequence[str]) -> "dict[str, tuple[str, Any]]":
-    """Returns name -> colour and line style, so that no two lines are drawn alike.
-
-    Neighbours differ in both: lines can be told apart without colour.
-    """
-    ways = {}
-    for number, name in enumerate(names):
-        turn = number + number // math.lcm(len(SERIES), len(DASHES))
-        ways[name] = (SERIES[number % len(SERIES)], DASHES[turn % len(DASHES)])
-    return ways
-
-
-def marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Returns name -> colour and marker, so that dots can be told apart without colour."""
-    ways = {}
-    for number, name in enumerate(names):
-        ways[name] = (SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
-    return ways
-
-
-def mixer_marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Returns name -> colour and marker: a mixer has its own in every figure of every study."""
-    ways = {}
-    for name, number in _places(names).items():
-        ways[name] = (SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
-    return ways | {"natural": NATURAL, "uniform": UNIFORM}
-
-
-def mixer_strokes(names: Sequence[str]) -> "dict[str, tuple[str, Any]]":
-    """Returns name -> colour and line style; the colour is that of `mixer_marks`."""
-    ways: dict[str, tuple[str, Any]] = {"natural": (INK, "-"), "uniform": (SOFT, "-")}
-    for name, number in _places(names).items():
-        ways.setdefault(name, (SERIES[number % len(SERIES)], DASHES[number % len(DASHES)]))
-    return ways
-
-
-def _places(names: Sequence[str]) -> dict[str, int]:
-    """Name -> place: that of mixers never changes, all others follow."""
-    from mixwright.mixers import MIXERS
-
-    places: dict[str, int] = {}
-    for name in (*COMMON, *MIXERS, *names):
-        places.setdefault(name, len(places))
-    return places
 
 
 def diverging() -> "Colormap":

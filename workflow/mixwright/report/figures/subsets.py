@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mixwright.report.figures.looks import mixer_marks
 from mixwright.report.figures.style import (
     RANK_LABEL,
     SOFT,
     labelled,
-    mixer_marks,
     panel_title,
     panels,
     rank_axis,
