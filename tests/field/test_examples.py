@@ -33,7 +33,7 @@ UNRUN = {
 }
 # Blocks of pages that are no commands, or parts of files: how they begin -> why.
 ASIDE = {
-    "Final models: loss": "what a command prints",
+    "In this demonstration": "what a command prints",
     "sources, in parts": "a drawing",
     "Snakefile     ": "a list of folders",
     "__init__    ": "a list of rooms",

@@ -8,7 +8,17 @@ from typing import Any
 
 from least_config import CONFIG
 from mixwright.report import layout
-from mixwright.stages import corpus, designs, final, mixers, proposals, proxies, report, trust
+from mixwright.stages import (
+    corpus,
+    designs,
+    figures,
+    final,
+    mixers,
+    proposals,
+    proxies,
+    report,
+    trust,
+)
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 
@@ -181,7 +191,7 @@ class Shop:
         page = self.at("report/summary.html")
         for figure in layout.drawn(self.plan):
             files = [self.at(f"report/{figure}.{suffix}") for suffix in ("svg", "csv")]
-            report.draw_figure(figure, self.file, files)
+            figures.draw_figure(figure, self.file, files)
         proposed = self.at("report/proposals.html")
         report.summarise_proposals(self.file, proposed, proposed.with_suffix(".json"))
         report.summarise(
