@@ -105,7 +105,7 @@ def test_proxies_and_finals_score_the_same_tokens(tmp_path, monkeypatch):
         scored.append(texts)
         return {name: np.zeros(len(examples)) for name, examples in texts.items()}
 
-    monkeypatch.setattr(scoring, "_folder_losses", scored_by_finals)
+    monkeypatch.setattr(scoring, "folder_losses", scored_by_finals)
     realised = [{"domain": "a", "tokens": 10, "epochs": 1.0}]
     final = {"mixer": "natural", "goal": None, "seed": 1, "folder": "f", "realised": realised}
     evaluate_finals(pd.DataFrame([final]), held, shards, of_finals, log=lambda line: None)
@@ -218,5 +218,5 @@ def test_a_final_reads_as_many_tokens_as_it_was_trained_on(tmp_path, monkeypatch
     monkeypatch.setattr(scoring, "model_losses", seen_context)
     for context in (64, 32):
         study = Study({"final": FINAL | {"shape": SHAPE | {"context": context}}})
-        scoring._folder_losses(str(Path(tmp_path / "model")), {}, study, None)
+        scoring.folder_losses(str(Path(tmp_path / "model")), {}, study, None)
     assert contexts == [64, 32]
