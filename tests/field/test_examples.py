@@ -29,6 +29,7 @@ UNRUN = {
     "snakemake --profile slurm": "needs the commands of a cluster",
     "snakemake --workflow-profile slurm": "needs the commands of a cluster",
     "mixwright show --summary results/": "needs a finished study",
+    "mixwright status --watch": "goes on until a study is done: other tests watch one",
     "export MIXWRIGHT_MIRROR": "names a folder of the reader's",
 }
 # Blocks of pages that are no commands, or parts of files: how they begin -> why.

@@ -276,6 +276,8 @@ def test_ctrl_c_leaves_without_a_traceback(results: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(CONFIG.parent / "workflow")},
+        # what runs in the background of a shell is started with the signal ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     first = process.stdout.readline()
