@@ -458,7 +458,7 @@ def tables_to_type_on(tmp_path, monkeypatch):
 def test_the_readme_s_commands_work(tables_to_type_on, capsys):
     section = (HOUSE / "README.md").read_text().split("## Your own loss table")[1].split("\n## ")[0]
     commands = commands_of(section)
-    names = ["read-runs", "compare", "fit", "propose"]
+    names = ["read-runs", "compare", "fit", "propose", "page"]
     assert [shlex.split(line)[1] for line in commands] == names
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
@@ -467,8 +467,8 @@ def test_the_readme_s_commands_work(tables_to_type_on, capsys):
 def test_the_commands_of_the_page_on_own_tables_work(tables_to_type_on, capsys):
     page = (HOUSE / "docs" / "own-tables.md").read_text()
     commands = commands_of(page)
-    names = ["read-runs", "compare", "fit", "predict", *["propose"] * 3, "predict", "pareto"]
-    names += ["learning-curve", *["design"] * 3]
+    names = ["read-runs", "compare", "fit", "predict", "propose", "page", "figures"]
+    names += [*["propose"] * 2, "predict", "pareto", "learning-curve", *["design"] * 3]
     assert [shlex.split(line)[1] for line in commands] == names
     for line in commands:
         assert run(*shlex.split(line)[1:]) == 0, (line, capsys.readouterr().err)
