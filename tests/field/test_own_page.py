@@ -145,7 +145,7 @@ def test_natural_and_passes_stand_there_where_tokens_are_known(tmp_path, swarm):
         place, "--available", *available, "--tokens", "30e9", "--max-epochs", "4", draws=10
     )
     assert "than natural" in shown.text and "the mean of your runs" not in shown.text
-    assert "passes" in shown.text and "60 G" in shown.text
+    assert "passes" in shown.text and "60 B" in shown.text
     assert "--max-epochs 4" in shown.text and re.search("at most 4 passes .*over a", shown.text)
 
 

@@ -272,9 +272,11 @@ def _add_options(command: Parser, name: str, function: Callable[..., Any]) -> No
 def _explanation(command: str, known: Option) -> str:
     """What an option means; mixers, figures and formats are listed from their registries."""
     option = known.name
-    if known.group:
-        return OPTIONS[f"{known.group}.{option}"]
-    text = OPTIONS.get(f"{command}.{option}") or OPTIONS[option]
+    text = (
+        OPTIONS.get(f"{known.group}.{option}")
+        or OPTIONS.get(f"{command}.{option}")
+        or OPTIONS[option]
+    )
     if option == "mixer":
         names = list(MIXERS)
         if command in PREDICTING:

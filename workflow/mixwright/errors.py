@@ -22,6 +22,14 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}s"
 
 
+def quantity(number: float) -> str:
+    """Returns a number in three digits and a unit that people read: `4.8 M`, `1.5 B`."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:g}"
+
+
 def shortened(names: Sequence[str], most: int) -> str:
     """Returns the names in a line; of many the first, and how many more there are."""
     listed = ", ".join(names[:most])

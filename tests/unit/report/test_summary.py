@@ -9,8 +9,8 @@ from rich.console import Console
 
 import study_tables
 from mixwright import tables
+from mixwright.errors import quantity
 from mixwright.report.figures import draw, save, tabulate
-from mixwright.report.frame import quantity
 from mixwright.report.outputs import (
     as_json,
     comparison_table,
@@ -227,10 +227,11 @@ def test_terminal_says_the_same_from_the_json():
 
 
 def test_quantities_are_read_by_people():
-    assert [quantity(count) for count in (950, 12_345, 4_800_000, 2.5e12)] == [
+    assert [quantity(count) for count in (950, 12_345, 4_800_000, 1.5e9, 2.5e12)] == [
         "950",
         "12.3 k",
         "4.8 M",
+        "1.5 B",
         "2.5 T",
     ]
 

@@ -20,6 +20,7 @@ from mixwright.measured.loss_tables import Mixtures
 from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import make_options
+from mixwright.proposals.typed_limits import LimitOptions
 from mixwright.stages.mixers import predict, surface
 from mixwright.stages.proposals import pareto, propose
 from mixwright.trust.proposal import propose_within
@@ -302,7 +303,12 @@ def test_commands_take_a_surface_in_place_of_a_fit(tmp_path, caplog):
         with caplog.at_level(logging.INFO):
             predict(tmp_path / name, tmp_path / "one.json", tmp_path / f"{name}.csv")
         said[name] = caplog.text
-        propose(tmp_path / name, tmp_path / f"{name}.proposal", cap=["c d=0.3"], draws=0)
+        propose(
+            tmp_path / name,
+            tmp_path / f"{name}.proposal",
+            limits=LimitOptions(cap=["c d=0.3"]),
+            draws=0,
+        )
     assert (tmp_path / "fit.csv").read_text() == (tmp_path / "surface.json.csv").read_text()
     assert "these runs cannot tell: " in said["fit"]
     assert said["surface.json"] == said["fit"]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from mixwright.errors import quantity
 from mixwright.report.comparison import Comparison
-from mixwright.report.frame import note, quantity, table, text
+from mixwright.report.frame import note, table, text
 from mixwright.report.mixture_words import amount, recipe
 from mixwright.report.outside import Outside
 from mixwright.report.proposed import listed

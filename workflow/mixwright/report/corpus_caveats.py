@@ -10,8 +10,8 @@ import pandas as pd
 
 from mixwright.corpus.counts import Extent
 from mixwright.corpus.tokenize import UNKNOWN
+from mixwright.errors import quantity
 from mixwright.report.caveats import Caveat
-from mixwright.report.frame import quantity
 from mixwright.report.left_out import LOSSES, OVER_CAP, Loss, counted_text, in_words, share_of
 
 # Domain or target -> what was counted of it: `cleaning`, `unknown`, `splits`.

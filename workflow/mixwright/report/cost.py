@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from mixwright.errors import MixwrightError, counted
+from mixwright.errors import MixwrightError, counted, quantity
 from mixwright.files import read_json
 from mixwright.jobs.heartbeat import path_of
 from mixwright.jobs.plan.work import FINALS, works
-from mixwright.report.frame import note, quantity, table, text
+from mixwright.report.frame import note, table, text
 from mixwright.study.study import Study
 
 MINUTE, HOUR = 60.0, 3600.0

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from mixwright.report.frame import note, part, quantity, table, text
+from mixwright.errors import quantity
+from mixwright.report.frame import note, part, table, text
 from mixwright.report.predictions import ranged
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import THRESHOLD

@@ -5,11 +5,11 @@ from html import escape
 
 import numpy as np
 
-from mixwright.errors import counted
+from mixwright.errors import counted, quantity
 from mixwright.learners import Learner
 from mixwright.report.by_target import Tally
 from mixwright.report.cells import cell_of, interval_of
-from mixwright.report.frame import bullets, folded, in_percent, note, part, quantity, table, text
+from mixwright.report.frame import bullets, folded, in_percent, note, part, table, text
 from mixwright.report.predictions import predicted_gains, predicted_losses, sign_words, signed
 from mixwright.report.speed import sentence as speed_sentence
 from mixwright.report.summary import ArmSummary, Summary

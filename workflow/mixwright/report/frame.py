@@ -6,6 +6,7 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
+from mixwright.errors import quantity
 from mixwright.report.figures.style import THEMED
 from mixwright.report.terms import explained
 
@@ -150,14 +151,6 @@ def in_percent(weights: Mapping[str, float], digits: int = 0) -> str:
     for name, weight in weights.items():
         parts.append(f"{name} {100 * weight:.{digits}f} %")
     return ", ".join(parts)
-
-
-def quantity(count: float) -> str:
-    """Returns a number in three significant digits and a unit that people read: `4.8 M`."""
-    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(count) >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count:g}"
 
 
 def _sentence(sentence: str) -> str:

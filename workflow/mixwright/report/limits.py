@@ -5,7 +5,7 @@ from math import isclose
 from typing import Any
 
 from mixwright.corpus.counts import Extent
-from mixwright.report.frame import quantity
+from mixwright.errors import quantity
 from mixwright.study.study import Study
 
 # A share of the cap from which a domain is said to be near it.

@@ -1,8 +1,8 @@
 """How large the models of a study are."""
 
+from mixwright.errors import quantity
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
-from mixwright.report.frame import quantity
 from mixwright.study.study import Study
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from math import ceil, isnan
 
-from mixwright.errors import counted
+from mixwright.errors import counted, quantity
 from mixwright.report.choices import level_with
 from mixwright.report.comparison import Comparison
-from mixwright.report.frame import quantity
 from mixwright.report.proposed import Proposed, listed
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference

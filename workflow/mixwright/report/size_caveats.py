@@ -1,9 +1,8 @@
 """What a reader should distrust because final models are small beside the training they are for."""
 
-from mixwright.errors import counted
+from mixwright.errors import counted, quantity
 from mixwright.report.caveats import Caveat
 from mixwright.report.comparison import Comparison
-from mixwright.report.frame import quantity
 from mixwright.report.model_sizes import parameters_of
 from mixwright.study.study import Study
 

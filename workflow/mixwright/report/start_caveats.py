@@ -1,6 +1,6 @@
 """What the report says of checkpoints that models started from."""
 
-from mixwright.report.frame import quantity
+from mixwright.errors import quantity
 from mixwright.study.study import Study
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mixwright.report.frame import in_percent, quantity
+from mixwright.errors import quantity
+from mixwright.report.frame import in_percent
 from mixwright.report.your_data import TITLE
 
 if TYPE_CHECKING:

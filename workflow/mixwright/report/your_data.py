@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from mixwright.corpus.counts import ESTIMATED, extents
-from mixwright.report.frame import bullets, folded, note, part, quantity, table, text
+from mixwright.errors import quantity
+from mixwright.report.frame import bullets, folded, note, part, table, text
 from mixwright.report.left_out import is_routine, left_out
 from mixwright.report.mixture_words import mixture_of
 from mixwright.report.results import Records

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from mixwright.files import write_json
-from mixwright.proposals.options import read_options
+from mixwright.proposals.typed_limits import UNLIMITED, LimitOptions
 from mixwright.report.own.drawn import draw_all, report_undrawn, write_page
 from mixwright.report.own.gathering import gather
 from mixwright.report.own.page import Place
@@ -20,15 +20,7 @@ def page(
     to: Path,
     mixture: Path | None = None,
     target: list[str] = NO_WORDS,
-    cap: list[str] = NO_WORDS,
-    floor: list[str] = NO_WORDS,
-    fix: list[str] = NO_WORDS,
-    group: list[str] = NO_WORDS,
-    never_worse: list[str] = NO_WORDS,
-    available: list[str] = NO_WORDS,
-    tokens: float | None = None,
-    max_epochs: float | None = None,
-    seed: int = 0,
+    limits: LimitOptions = UNLIMITED,
     draws: int = bootstrap.DRAWS,
 ) -> None:
     """Write what a fit says as one page: the answer, how sure it is, and a place to try mixtures.
@@ -41,20 +33,7 @@ def page(
             --mixture mixture.json --to page.html
     """
     fitted = open_fit(fit)
-    options = read_options(
-        fitted.source,
-        target,
-        cap,
-        floor,
-        available,
-        tokens,
-        max_epochs,
-        seed,
-        group,
-        fix,
-        never_worse,
-    )
-    result = gather(fitted, options, draws)
+    result = gather(fitted, limits.options(fitted.source, target), draws)
     if mixture is not None:
         write_json(mixture, dict(result.record))
     beside = "" if mixture is None else str(mixture)
@@ -67,15 +46,7 @@ def figures(
     fit: Path,
     to: Path,
     target: list[str] = NO_WORDS,
-    cap: list[str] = NO_WORDS,
-    floor: list[str] = NO_WORDS,
-    fix: list[str] = NO_WORDS,
-    group: list[str] = NO_WORDS,
-    never_worse: list[str] = NO_WORDS,
-    available: list[str] = NO_WORDS,
-    tokens: float | None = None,
-    max_epochs: float | None = None,
-    seed: int = 0,
+    limits: LimitOptions = UNLIMITED,
     draws: int = bootstrap.DRAWS,
 ) -> None:
     """Draw the figures of a fit, each as .svg, .png and .pdf, with its numbers as .csv.
@@ -86,18 +57,5 @@ def figures(
         mixwright figures --fit fit --target prose=2 questions --cap web=0.5 --to figures
     """
     fitted = open_fit(fit)
-    options = read_options(
-        fitted.source,
-        target,
-        cap,
-        floor,
-        available,
-        tokens,
-        max_epochs,
-        seed,
-        group,
-        fix,
-        never_worse,
-    )
-    result = gather(fitted, options, draws)
+    result = gather(fitted, limits.options(fitted.source, target), draws)
     report_undrawn(draw_all(result, to))

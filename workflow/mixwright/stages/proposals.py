@@ -14,10 +14,10 @@ from mixwright.corpus.counts import corpus_fingerprint, train_domains
 from mixwright.errors import MixwrightError
 from mixwright.files import write_json, written
 from mixwright.proposals.fits import Fit, read_runs
-from mixwright.proposals.options import read_options
 from mixwright.proposals.pareto import TargetMean, as_frame, as_table
 from mixwright.proposals.pareto import pareto as trace_front
 from mixwright.proposals.terminal import weights_table
+from mixwright.proposals.typed_limits import UNLIMITED, LimitOptions
 from mixwright.stages.options import NO_WORDS
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
@@ -34,15 +34,7 @@ def propose(
     fit: Path,
     to: Path,
     target: list[str] = NO_WORDS,
-    cap: list[str] = NO_WORDS,
-    floor: list[str] = NO_WORDS,
-    fix: list[str] = NO_WORDS,
-    group: list[str] = NO_WORDS,
-    never_worse: list[str] = NO_WORDS,
-    available: list[str] = NO_WORDS,
-    tokens: float | None = None,
-    max_epochs: float | None = None,
-    seed: int = 0,
+    limits: LimitOptions = UNLIMITED,
     draws: int = bootstrap.DRAWS,
 ) -> None:
     """Propose the best mixture inside your bounds, and say how far to trust it.
@@ -52,9 +44,7 @@ def propose(
     """
     fitted = open_fit(fit)
     source = fitted.source
-    options = read_options(
-        source, target, cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
-    )
+    options = limits.options(source, target)
     if isinstance(fitted, Surface):
         proposal = propose_from(fitted, options)
     else:
@@ -113,15 +103,7 @@ def pareto(
     between: list[str],
     to: Path,
     points: int = 11,
-    cap: list[str] = NO_WORDS,
-    floor: list[str] = NO_WORDS,
-    fix: list[str] = NO_WORDS,
-    group: list[str] = NO_WORDS,
-    never_worse: list[str] = NO_WORDS,
-    available: list[str] = NO_WORDS,
-    tokens: float | None = None,
-    max_epochs: float | None = None,
-    seed: int = 0,
+    limits: LimitOptions = UNLIMITED,
 ) -> None:
     """List the best mixtures between two objectives, as CSV: what does one cost the other?
 
@@ -140,9 +122,7 @@ def pareto(
         TargetMean.read(between[0], source.targets),
         TargetMean.read(between[1], source.targets),
     )
-    options = read_options(
-        source, (), cap, floor, available, tokens, max_epochs, seed, group, fix, never_worse
-    )
+    options = limits.options(source)
     for objective in objectives:
         # refused before anything is computed where its targets have different units
         objective.metric(source.metrics)

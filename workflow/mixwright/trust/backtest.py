@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, quantity
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers.autoscale.scales import scales_with_runs
 from mixwright.mixers.laws.joint import ROLES
@@ -126,7 +126,7 @@ class Backtest:
             errors.append(f"{prediction.scatter:.3f} by {LAWS[prediction.mixer]}")
         sentences = [
             f"For more tokens than were trained, {ADVICE[self.trusted]}.",
-            f"The test: the runs of {_count(self.scales[-1])} tokens were left out, and mixtures"
+            f"The test: the runs of {quantity(self.scales[-1])} tokens were left out, and mixtures"
             f" for them chosen from the smaller scales. {'. '.join(rivals)}.",
             f"The losses of these runs were missed by {' and '.join(errors)}, in nats/token, once"
             " the mean error is taken off.",
@@ -336,11 +336,3 @@ def _against_keeping(choice: JudgedMixture) -> str:
         low, high = -ahead.high, -ahead.low
     size = f"{abs(ahead.value):.3f} nats/token [{low:.3f}, {high:.3f}]"
     return f"{start} came out {size} {side} than keeping it, by a law of all runs"
-
-
-def _count(tokens: float) -> str:
-    """A number of tokens in three digits: `100 k`."""
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if tokens >= size:
-            return f"{tokens / size:.3g} {unit}"
-    return f"{tokens:.3g}"

@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, quantity
 from mixwright.learners import TEXT, Learner
 from mixwright.mixers.autoscale.scales import PowerLaws, Scale, find_scales, fit_robust
 from mixwright.mixture import Array
 from mixwright.numerics.spread import varying
 from mixwright.report.figures.looks import strokes
-from mixwright.report.figures.style import SOFT, counted, labelled, panel_title, panels, titled
+from mixwright.report.figures.style import SOFT, labelled, panel_title, panels, titled
 from mixwright.report.judging import minimised_losses
 from mixwright.tables import design_matrix
 from mixwright.trust.noise import losses_of_role, objectives
@@ -71,7 +71,7 @@ def figure(table: pd.DataFrame) -> Figure:
         panel_title(panel, domain, room=1.9)
         for total in totals:
             rows = table[(table.domain == domain) & (table.total == total)]
-            _curve(panel, rows, ways[str(total)], f"{counted(total)} tokens")
+            _curve(panel, rows, ways[str(total)], f"{quantity(total)} tokens")
         runs = table[(table.domain == domain) & (table.of == RUN)]
         _ticks(panel, runs[runs.total == totals[0]].amount)
     if len(totals) > 1:

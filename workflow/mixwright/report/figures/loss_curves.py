@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from mixwright.errors import quantity
 from mixwright.learners import LOSS
 from mixwright.report.figures.looks import mixer_strokes
-from mixwright.report.figures.style import LEGEND_LINE, SOFT, bare, counted, titled
+from mixwright.report.figures.style import LEGEND_LINE, SOFT, bare, titled
 from mixwright.trust.intervals import REFERENCE
 
 # points of a line; noise of single steps hides the rest
@@ -99,7 +100,7 @@ def _frame(axes: Axes, table: pd.DataFrame) -> None:
     high = float(np.quantile(losses, 1 - ABOVE))
     room = 0.05 * (high - low) or 0.01
     axes.set(ylim=(low - room, high + room))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: counted(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value)))
     axes.set(xlabel="training tokens", ylabel=f"training loss, {table.unit.iloc[0]}")
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
     bare(axes, ticks="x")

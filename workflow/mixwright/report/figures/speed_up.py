@@ -8,17 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mixwright.errors import quantity
 from mixwright.learners import TEXT, Learner
 from mixwright.report.figures.looks import mixer_strokes
-from mixwright.report.figures.style import (
-    INK,
-    LEGEND_LINE,
-    SOFT,
-    bare,
-    counted,
-    row_lines,
-    titled_above,
-)
+from mixwright.report.figures.style import INK, LEGEND_LINE, SOFT, bare, row_lines, titled_above
 from mixwright.report.speed import AT_ONCE, NEVER, REACHED, Speed, goal_on_the_way, speeds
 from mixwright.trust.intervals import REFERENCE
 
@@ -161,7 +154,7 @@ def _frame(lines: Axes, rows: Axes, table: pd.DataFrame) -> None:
     for axes in (lines, rows):
         axes.set_xscale("log")
         axes.set_xlim(limits)
-        axes.set_xticks(ticks, [counted(tick) for tick in ticks])
+        axes.set_xticks(ticks, [quantity(tick) for tick in ticks])
         axes.set_xticks([], minor=True)
     lines.tick_params(labelbottom=False)
     first = table.iloc[0]

@@ -276,14 +276,6 @@ def broken(name: str) -> str:
     return f"{name[:cut].rstrip()}\n{name[cut:]}"
 
 
-def counted(number: float) -> str:
-    """Returns a number of tokens in few digits: `1.2 B`, `150 k`."""
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size:
-            return f"{number / size:.3g} {unit}"
-    return f"{number:g}"
-
-
 def rank_axis(axes: "Axes", name: str, deficits: Iterable[float]) -> None:
     """Makes an axis one of 1 - rank correlation: logarithmic, the best at the far end.
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection, Sequence
 from html import escape
 
-from mixwright.errors import counted
+from mixwright.errors import counted, quantity
 from mixwright.report.answer import command
 from mixwright.report.exported import exports_section
-from mixwright.report.frame import bullets, note, quantity, table, text
+from mixwright.report.frame import bullets, note, table, text
 from mixwright.report.own.answering import MEAN, NATURAL, rank_words
 from mixwright.report.own.cells import (
     UNKNOWN,
