@@ -351,6 +351,8 @@ def in_a_process(cases: list[dict], mode: str, **variables: str) -> tuple[list[d
     """What a job of its own reads: the hub's packages look at the environment once."""
     names_ = ("HF_HUB_OFFLINE", "HF_HUB_CACHE")
     environment = {key: value for key, value in os.environ.items() if key not in names_}
+    # a server of these tests that waits for a core is slow, not gone
+    environment |= {"HF_HUB_DOWNLOAD_TIMEOUT": "300", "HF_HUB_ETAG_TIMEOUT": "300"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(cases), mode],
         capture_output=True,
