@@ -92,7 +92,11 @@ def test_a_domain_that_gets_next_to_nothing_is_named_where_no_bound_holds():
     record = {"active_bounds": [], "epochs": {}, "notes": []}
     record |= {"weights": {"web": 0.9996, "books": 0.0004}}
     (line,) = limits_of(study, record)
-    assert line.startswith("No cap or floor holds it back, but books (0.04 %) stands next to")
+    start = "No cap or floor holds it back, but nearly nothing is taken of books (0.04 %);"
+    assert line.startswith(start)
+    # a sentence that begins with it leaves the name as it is written
+    *_, last = limits_of(study, record | {"active_bounds": ["books>=0"]})
+    assert last.startswith("Nearly nothing is taken of books (0.04 %);")
 
 
 def test_a_term_is_explained_once_where_it_first_stands():

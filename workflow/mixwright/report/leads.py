@@ -65,7 +65,8 @@ def moved_words(weights: Mapping[str, float], natural: Mapping[str, float]) -> s
     if not parts:
         return f"The mixture is nearly {REFERENCE}."
     return (
-        f"The mixture takes {' and '.join(parts)} than natural: this is what the targets gain by."
+        f"The mixture takes {' and '.join(parts)} than natural. That serves the goal as a whole;"
+        " what each domain does to each target stands below."
     )
 
 

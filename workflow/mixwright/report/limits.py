@@ -103,11 +103,7 @@ def _near_nothing(study: Study, record: Mapping[str, Any]) -> str:
             names.append(f"{name} ({percent})")
     if not names:
         return ""
-    verb = "stands" if len(names) == 1 else "stand"
-    return (
-        f"{', '.join(names)} {verb} next to the least that is allowed, nothing;"
-        " goal.floors would hold more of it"
-    )
+    return f"nearly nothing is taken of {', '.join(names)}; goal.floors would keep more"
 
 
 def _near_passes(study: Study, record: Mapping[str, Any]) -> str:
