@@ -64,7 +64,7 @@ def measured() -> dict[str, Any]:
         "validation": _predictions_of_runs(rng).assign(fold=0),
         "tests": pd.concat([_predictions_of_runs(rng).assign(test=test) for test in TESTS]),
         "subsets": _subsets(rng),
-        "predictions": _predictions_of_mixtures(rng),
+        "predictions": wide_results.predictions(rng, "by_hand", MIXERS, MIXERS, TARGETS),
         "mixtures": [_mixture("natural", rng), *(_mixture(mixer, rng) for mixer in MIXERS)],
         "regions": [_region(mixer, rng) for mixer in MIXERS],
         "ladder": _ladder(),
@@ -138,16 +138,6 @@ def _subsets(rng: np.random.Generator) -> pd.DataFrame:
                         spearman = 1 - rng.uniform(1, 2) / runs
                         rows.append((mixer, way, draw, runs, test, target, spearman))
     return pd.DataFrame(rows, columns=tables.SUBSETS.schema.names)
-
-
-def _predictions_of_mixtures(rng: np.random.Generator) -> pd.DataFrame:
-    mixtures = [("published", "by_hand"), *(("proposed", mixer) for mixer in MIXERS)]
-    rows = []
-    for mixer in MIXERS:
-        for origin, mixture in mixtures:
-            for target in TARGETS:
-                rows.append((mixer, origin, mixture, target, rng.uniform(3.0, 3.2)))
-    return pd.DataFrame(rows, columns=tables.PREDICTIONS.schema.names)
 
 
 def _mixture(mixer: str, rng: np.random.Generator) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Made-up results of a study with many domains and targets, whose names are long."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -61,7 +62,7 @@ def measured() -> dict[str, Any]:
         "study": study,
         "tests": pd.concat([_validation().assign(test=test) for test in TESTS]),
         "subsets": _subsets(rng),
-        "predictions": _predictions(rng),
+        "predictions": predictions(rng),
         "regions": [_region(mixer, rng) for mixer in MIXERS[:2]],
         "ladder": _ladder(),
         "design": design,
@@ -253,12 +254,19 @@ def _subsets(rng: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=tables.SUBSETS.schema.names)
 
 
-def _predictions(rng: np.random.Generator) -> pd.DataFrame:
-    mixtures = [("published", "by_hand_of_many_people"), *(("proposed", mixer) for mixer in ARMS)]
+def predictions(
+    rng: np.random.Generator,
+    published: str = "by_hand_of_many_people",
+    arms: Sequence[str] = ARMS,
+    judges: Sequence[str] = MIXERS,
+    targets: Sequence[str] = TARGETS,
+) -> pd.DataFrame:
+    """Made-up predictions of a published mixture and of proposals, by each of the judges."""
+    mixtures = [("published", published), *(("proposed", arm) for arm in arms)]
     rows = []
-    for mixer in MIXERS:
+    for mixer in judges:
         for origin, mixture in mixtures:
-            for target in TARGETS:
+            for target in targets:
                 rows.append((mixer, origin, mixture, target, rng.uniform(3.0, 3.2)))
     return pd.DataFrame(rows, columns=tables.PREDICTIONS.schema.names)
 
