@@ -9,7 +9,7 @@ import pytest
 
 from least_config import CONFIG, LEAST
 from mixwright.errors import MixwrightError
-from mixwright.report.caveats import _of_sources
+from mixwright.report.caveats import demonstration_caveats
 from mixwright.sources import SOURCES, create
 from mixwright.sources.base import Reading, Source, Tally
 from mixwright.sources.several import Several
@@ -224,6 +224,7 @@ def test_what_sources_may_not_say_is_one_line(listed):
 
 def test_a_report_says_of_a_data_set_of_the_hub_that_it_may_change(listed):
     listed[1]["dataset"] = "org/notes"
-    words = [caveat.text for caveat in _of_sources(study(listed))]
+    words = study(listed).source("web").caveats()
     assert any(text.startswith("web is read from the hub's data set org/notes") for text in words)
-    assert SOURCES["installed"].caveat in words
+    demonstration = [caveat.text for caveat in demonstration_caveats(study(listed))]
+    assert SOURCES["installed"].caveat in demonstration

@@ -3,18 +3,18 @@
 import logging
 
 import pytest
-from test_validation import study
 
 from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS
 from mixwright.trust.tournament import as_table, standings, tournament
+from repeated_swarm import repeated_swarm
 
 QUICK = {"regmix": {"iterations": 30}}
 
 
 def test_a_named_mixer_is_scored_target_by_target_and_ranked():
-    frame = tournament(study(), ["regmix-linear", "effective-data"], folds=4)
+    frame = tournament(repeated_swarm(), ["regmix-linear", "effective-data"], folds=4)
     tables.check(frame, tables.TOURNAMENT, "test")
     assert len(frame) == 2 * 2 and set(frame.runs) == {40}
     first, second = standings(frame).to_dict("records")
@@ -28,7 +28,7 @@ def test_a_named_mixer_is_scored_target_by_target_and_ranked():
 
 def test_none_named_means_all_that_predict_and_can_be_fitted(caplog):
     with caplog.at_level(logging.INFO):
-        found = set(tournament(study(), settings=QUICK, folds=2).mixer)
+        found = set(tournament(repeated_swarm(), settings=QUICK, folds=2).mixer)
     assert (
         {"regmix", "regmix-linear", "effective-data"}
         <= found
@@ -49,13 +49,13 @@ def test_none_named_means_all_that_predict_and_can_be_fitted(caplog):
 )
 def test_what_cannot_be_compared_is_refused(names, folds, message):
     with pytest.raises(MixwrightError, match=message.replace("?", r"\?")):
-        tournament(study(), names, folds=folds)
+        tournament(repeated_swarm(), names, folds=folds)
 
 
 def test_the_table_fits_a_terminal_and_names_the_worst_target(capsys):
     from rich.console import Console
 
-    frame = tournament(study(), ["regmix-linear", "effective-data"], folds=4)
+    frame = tournament(repeated_swarm(), ["regmix-linear", "effective-data"], folds=4)
     Console(width=80).print(as_table(frame, 40))
     said = capsys.readouterr().out
     assert "40 held-out runs" in said and all(

@@ -4,34 +4,13 @@ import pytest
 
 from mixwright import tables
 from mixwright.errors import MixwrightError
-from mixwright.observations import Likelihoods, Observations
+from mixwright.observations import Observations
 from mixwright.trust.validation import score, scores, validate
-
-
-def study(runs=40, repeats=4, spread=0.01):
-    """A smooth truth over three domains, with repeats of one mixture."""
-    rng = np.random.default_rng(0)
-    amounts = np.concatenate([rng.dirichlet(np.ones(3), runs), np.full((repeats, 3), 1 / 3)]) * 1e5
-    losses = (
-        3
-        + np.stack([1 / (0.1 + amounts[:, 0] / 1e5), 1 / (0.3 + amounts[:, 1] / 1e5)], axis=1) * 0.1
-    )
-    losses = losses + rng.normal(0, spread, losses.shape) * [0.1, 1]
-    roles = ("swarm",) * runs + ("repeat",) * repeats
-    likelihoods = {"first": Likelihoods(rng.normal(-50, 3, (20, 3)), np.full(20, 10.0))}
-    return Observations(
-        ("a", "b", "c"),
-        ("first", "second"),
-        tuple(f"r{i:02}" for i in range(len(roles))),
-        roles,
-        amounts,
-        losses,
-        likelihoods,
-    )
+from repeated_swarm import repeated_swarm
 
 
 def test_every_swarm_run_is_predicted_once_by_a_fit_without_it():
-    frame = validate("effective-data", {}, study(), folds=5)
+    frame = validate("effective-data", {}, repeated_swarm(), folds=5)
     tables.check(frame, tables.VALIDATION, "test")
     assert len(frame) == 40 * 2 and set(frame.fold) == set(range(5))
     assert set(frame.run) == {f"r{i:02}" for i in range(40)}
@@ -39,7 +18,7 @@ def test_every_swarm_run_is_predicted_once_by_a_fit_without_it():
 
 
 def test_held_out_losses_do_not_leak_into_their_own_predictions():
-    seen = study()
+    seen = repeated_swarm()
     frame = validate("regmix-linear", {}, seen, folds=4, seed=1)
     chosen = frame[frame.fold == 2].run.unique()
     spoilt = np.where(np.isin(seen.runs, chosen)[:, None], 9.0, seen.losses)
@@ -52,15 +31,15 @@ def test_held_out_losses_do_not_leak_into_their_own_predictions():
 
 
 def test_a_mixer_that_reads_no_swarm_is_judged_on_all_of_it():
-    frame = validate("mixmin", {}, study())
+    frame = validate("mixmin", {}, repeated_swarm())
     assert set(frame.fold) == {0} and set(frame.target) == {"first"} and len(frame) == 40
 
 
 def test_what_cannot_be_validated_is_refused():
     with pytest.raises(MixwrightError, match="predicts no losses"):
-        validate("natural", {}, study())
+        validate("natural", {}, repeated_swarm())
     with pytest.raises(MixwrightError, match="too few"):
-        validate("effective-data", {}, study(runs=1))
+        validate("effective-data", {}, repeated_swarm(runs=1))
 
 
 def test_scores_by_hand():

@@ -407,6 +407,7 @@ def test_a_hub_is_read_and_refused_by_name(notes, tmp_path):
             HF_HOME=str(tmp_path / "home"),
         )
     whole, some = answers[:2]
+    assert "error" not in whole, whole["error"]
     assert len(whole["rows"]) == 12 and whole["tally"]["whole"]
     assert 60 <= some["tally"]["text_bytes"] < 84 and not some["tally"]["whole"]
     # sizes come from the hub
