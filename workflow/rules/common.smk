@@ -23,6 +23,7 @@ from mixwright.jobs.requests import (
     warning_seconds,
 )
 from mixwright.jobs.resources import (
+    batch_mb,
     batch_minutes,
     cleaning_mb,
     cleaning_minutes,
