@@ -25,6 +25,7 @@ from mixwright.jobs.requests import (
 from mixwright.jobs.resources import (
     batch_mb,
     batch_minutes,
+    calibration_mb,
     cleaning_mb,
     cleaning_minutes,
     memory_mb,

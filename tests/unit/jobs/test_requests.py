@@ -163,6 +163,14 @@ def test_a_batch_that_is_scored_asks_for_its_own_runs():
         assert resources.batch_mb(planned, batch) == expected
 
 
+def test_a_calibration_asks_for_one_member_of_a_gpu_and_for_a_wave_of_a_cpu():
+    assert resources.calibration_mb(proxies(512, **SIXTY)) < 8_000
+    on_cpu = study(proxy={"per_job": 1})
+    members = resources.members_of(on_cpu, "proxy")
+    assert members == 4
+    assert resources.calibration_mb(on_cpu) == resources.memory_mb(on_cpu, "proxy", runs=members)
+
+
 def test_the_head_of_a_run_says_how_many_share_a_job():
     (line,) = request_lines(proxies(512))
     assert line == f"  train_proxies: up to 64 runs a job (proxy.per_job: auto), {count(512)} jobs"

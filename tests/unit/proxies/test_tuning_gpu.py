@@ -264,6 +264,17 @@ def test_whole_steps_of_the_real_batch_are_timed(micro_batch, monkeypatch):
     assert rows == [(3, CPU["batch"])]
 
 
+def test_a_gpu_s_members_are_made_of_one():
+    one = {"a": torch.rand(1, 2, 3), "b": torch.rand(1, 5)}
+    several = timing._alike(one, 3)
+    for name, tensor in several.items():
+        assert tensor.shape == (3, *one[name].shape[1:])
+        assert all(torch.equal(member, one[name][0]) for member in tensor)
+        # each has memory of its own
+        tensor[0] += 1
+        assert torch.equal(tensor[1], one[name][0])
+
+
 def test_a_batch_of_many_pieces_is_timed_by_whole_pieces():
     assert timing._rows_on_gpu(4, 4, 64) == 4
     assert timing._rows_on_gpu(512, 19, 2_048) == 76

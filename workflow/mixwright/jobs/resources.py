@@ -92,6 +92,15 @@ def memory_mb(study: Study, part: str, processes: int = 1, runs: int | None = No
     return int(processes * BASE_MB[part] + model_mb)
 
 
+def calibration_mb(study: Study) -> int:
+    """Returns megabytes of a machine's memory to time how proxies are computed.
+
+    A GPU's members are all made of one, where they are.
+    """
+    runs = 1 if study.proxy["device"] == "cuda" else None
+    return memory_mb(study, "proxy", runs=runs)
+
+
 def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     """On a CPU, all that a wave holds; with a GPU, first weights and a checkpoint to be written."""
     spec = study.config[part]

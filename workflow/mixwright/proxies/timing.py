@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from mixwright.proxies.gradients import Batch
-    from mixwright.proxies.models.shape import Shape
+    from mixwright.proxies.models.shape import Parameters, Shape
     from mixwright.proxies.wave import Settings
 
 # tokens of one member in a timed step on a CPU, at most
@@ -93,7 +93,7 @@ def seconds_of_replays(
     shape = Shape.of(proxy["shape"], vocabulary, choice.attention)
     rows = _rows_on_gpu(proxy["batch"], choice.micro_batch, shape.context)
     settings = _settings(proxy, choice, rows)
-    parameters = first_weights(shape, range(choice.wave), device)
+    parameters = _alike(first_weights(shape, [0], device), choice.wave)
     optimizer = Optimizer(parameters, settings.optimizer, [10] * choice.wave)
     optimizer.schedule(1)
     made_up = _made_up(shape, vocabulary, choice.wave, rows, device)
@@ -166,6 +166,17 @@ def _rows_on_gpu(batch: int, micro_batch: int, context: int) -> int:
     piece = min(micro_batch, batch)
     pieces = math.ceil(GPU_TOKENS / (piece * context))
     return min(batch, pieces * piece)
+
+
+def _alike(parameters: "Parameters", members: int) -> "Parameters":
+    """Returns so many members with the weights of one, made where these are.
+
+    The machine's memory then holds one member, however many a GPU is timed with.
+    """
+    stacked = {}
+    for name, tensor in parameters.items():
+        stacked[name] = tensor.repeat(members, *[1] * (tensor.dim() - 1))
+    return stacked
 
 
 def _release(device: str) -> None:
