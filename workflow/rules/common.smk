@@ -23,7 +23,9 @@ from mixwright.jobs.requests import (
     warning_seconds,
 )
 from mixwright.jobs.resources import (
+    batch_mb,
     batch_minutes,
+    calibration_mb,
     cleaning_mb,
     cleaning_minutes,
     memory_mb,

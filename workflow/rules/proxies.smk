@@ -100,7 +100,7 @@ rule calibrate:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "proxy"),
+        mem_mb=lambda wc, attempt: attempt * calibration_mb(STUDY),
     params:
         asked=digest([STUDY.proxy_spec, CONFIG["proxy"]["wave"]]),
         version=version_of("calibrate", "proxy"),
@@ -152,9 +152,9 @@ rule evaluate_proxies:
         f"../../envs/{STUDY.learner.environment}.yaml"
     resources:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt
-        * memory_mb(STUDY.of_pack(STUDY.batches[wc.batch][0]), "proxy"),
+        mem_mb=lambda wc, attempt: attempt * batch_mb(STUDY, wc.batch),
         runtime=lambda wc, attempt: attempt * batch_minutes(STUDY, wc.batch),
+        slurm_extra=warning(),
     params:
         version=VERSIONS["measure"],
     shell:

@@ -93,6 +93,94 @@ def test_a_pack_of_proxies_asks_for_its_own_members():
     assert whole.minutes < 4 * DAY
 
 
+SIXTY = {"device": "cuda", "model": "proxy-60m", "tokens": 10**9, "precision": "bfloat16"}
+
+
+def proxies(runs, tokenizer=50_432, **settings):
+    """A study of so many swarm runs on GPUs."""
+    return study(
+        tokenizer={"vocabulary": tokenizer},
+        proxy={"device": "cuda"} | settings,
+        designs={"swarm": {"runs": runs}},
+    )
+
+
+def largest(planned):
+    return max(map(len, planned.packs.values()))
+
+
+@pytest.mark.parametrize(("runs", "size"), [(20, 16), (255, 16), (256, 32), (512, 64), (4096, 64)])
+def test_packs_of_a_gpu_grow_while_the_swarm_still_makes_eight_jobs(runs, size):
+    planned = proxies(runs)
+    assert largest(planned) == size
+    assert runs < 256 or sum(len(pack) == size for pack in planned.packs.values()) >= 8
+
+
+def test_packs_of_a_cpu_are_as_they_were_and_what_is_written_is_obeyed():
+    assert largest(proxies(512, device="cpu")) == 16
+    assert largest(proxies(512, per_job=5)) == 5
+    before = study(proxy={"per_job": 16})
+    assert list(study().packs) == list(before.packs)
+
+
+def test_long_trainings_of_a_gpu_make_smaller_packs_that_end_within_a_day():
+    planned = proxies(512, **SIXTY)
+    assert 1 <= largest(planned) < 8
+    for pack, runs in planned.packs.items():
+        request = proxy_request(planned.of_pack(pack), runs)
+        assert request.minutes < LONG_MINUTES and request.tries == 1
+        assert request.mb < 20_000
+    # shorter ones share a job
+    assert largest(proxies(512, **SIXTY | {"tokens": 10**8})) > largest(planned)
+
+
+@pytest.mark.parametrize("model", ["micro", "tiny", "small"])
+def test_no_size_of_packs_asks_for_more_than_a_few_days(model):
+    planned = proxies(512, model=model, tokens=10**9)
+    longest = max(planned.packs.values(), key=lambda runs: sum(run.tokens for run in runs))
+    request = proxy_request(planned, longest)
+    assert request.runtime(1) <= LONG_MINUTES and request.tries < 5
+
+
+def test_a_job_is_sized_by_its_own_runs():
+    planned = proxies(512, **SIXTY | {"per_job": 64})
+    runs = next(runs for runs in planned.packs.values() if len(runs) == 64)
+    whole = proxy_request(planned, runs)
+    few = proxy_request(planned, runs[:4])
+    weights_mb = 4 * parameters(planned.proxy["shape"], 50_432) / 2**20
+    fixed = resources.BASE_MB["proxy"] + resources.CUDA_MB + resources.STAGING_MB
+    assert few.mb == pytest.approx(fixed + 4 * 4 * weights_mb, abs=1)
+    # not of 64: no GPU holds so many of them side by side
+    assert few.mb < whole.mb < fixed + 64 * 4 * weights_mb
+    assert few.warned < whole.warned
+
+
+def test_a_batch_that_is_scored_asks_for_its_own_runs():
+    planned = proxies(512, **SIXTY)
+    for batch, packs in planned.batches.items():
+        runs = sum(len(planned.packs[pack]) for pack in packs)
+        expected = resources.memory_mb(planned.of_pack(packs[0]), "proxy", runs=runs)
+        assert resources.batch_mb(planned, batch) == expected
+
+
+def test_a_calibration_asks_for_one_member_of_a_gpu_and_for_a_wave_of_a_cpu():
+    assert resources.calibration_mb(proxies(512, **SIXTY)) < 8_000
+    on_cpu = study(proxy={"per_job": 1})
+    members = resources.members_of(on_cpu, "proxy")
+    assert members == 4
+    assert resources.calibration_mb(on_cpu) == resources.memory_mb(on_cpu, "proxy", runs=members)
+
+
+def test_the_head_of_a_run_says_how_many_share_a_job():
+    (line,) = request_lines(proxies(512))
+    assert line == f"  train_proxies: up to 64 runs a job (proxy.per_job: auto), {count(512)} jobs"
+    assert not list(request_lines(proxies(512, per_job=64)))
+
+
+def count(runs):
+    return len(proxies(runs).packs)
+
+
 def test_the_gpu_of_this_machine_is_the_one_that_time_is_asked_for(monkeypatch):
     usual = final_request(billion(), 1).minutes
     resources.device_of_requests.cache_clear()
@@ -114,8 +202,17 @@ def test_large_checkpoints_are_warned_of_earlier():
     assert 180 < warning_seconds(billion(), "final") < 240
 
 
-def test_what_asks_for_more_than_a_day_is_named_with_the_key():
+def test_a_gpu_s_training_asks_for_a_day_at_most_and_a_core_s_for_all_it_needs():
+    assert final_request(billion(), 1).most == LONG_MINUTES
+    assert final_request(billion(max_minutes=600), 1).most == 600
+    assert final_request(billion(max_minutes=None), 1).most is None
+    assert final_request(billion(device="cpu", precision="float32"), 1).most is None
     (line,) = request_lines(billion())
+    assert line.startswith("  train_finals: up to ") and "in jobs of 24 h" in line
+
+
+def test_what_asks_for_more_than_a_day_is_named_with_the_key():
+    (line,) = request_lines(billion(max_minutes=None))
     assert line.startswith("  train_finals asks a scheduler for up to ")
     assert f"final: {{max_minutes: {LONG_MINUTES}}}" in line
     assert not list(request_lines(study()))

@@ -9,7 +9,8 @@ import pytest
 from mixwright.errors import MixwrightError
 from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.timing import seconds_of
-from mixwright.proxies.tuning import Choice, Machine, calibrate, machine, rule_of_thumb
+from mixwright.proxies.trials import Choice
+from mixwright.proxies.tuning import Machine, calibrate, machine, rule_of_thumb
 from mixwright.study.study import Study
 from study_runs import STUDY
 

@@ -5,9 +5,11 @@ goes on from there. So a job may ask for less than it needs, `max_minutes`, and 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from mixwright.errors import counted
 from mixwright.jobs.launch import GRACE
 from mixwright.jobs.resources import (
     START_MINUTES,
@@ -82,8 +84,10 @@ def proxy_request(study: Study, runs: Sequence[Run]) -> Request:
         runs: those of the pack.
     """
     minutes = proxy_minutes(study, runs)
-    mb = memory_mb(study, "proxy", runs=len(runs))
-    return Request(minutes, mb, study.proxy.get("max_minutes"), warning_seconds(study, "proxy"))
+    count = len(runs)
+    mb = memory_mb(study, "proxy", runs=count)
+    warned = warning_seconds(study, "proxy", count)
+    return Request(minutes, mb, most_minutes(study.proxy), warned)
 
 
 def final_request(study: Study, finals: int) -> Request:
@@ -92,21 +96,37 @@ def final_request(study: Study, finals: int) -> Request:
     tokens = study.final_tokens * finals
     minutes = final_minutes(study, tokens)
     mb = memory_mb(study, "final", final["processes"], finals)
-    return Request(minutes, mb, final.get("max_minutes"), warning_seconds(study, "final"))
+    return Request(minutes, mb, most_minutes(final), warning_seconds(study, "final"))
 
 
-def warning_seconds(study: Study, part: str) -> int:
+def most_minutes(spec: Mapping[str, Any]) -> int | None:
+    """Returns the minutes that one try asks for at most; None: all that it is thought to need.
+
+    `auto` is a day where a GPU trains: schedulers refuse more, or let it wait, and a training goes
+    on from its checkpoint.
+
+    Args:
+        spec: the section `proxy` or `final` of a resolved study.
+    """
+    most = spec.get("max_minutes", "auto")
+    if most == "auto":
+        return LONG_MINUTES if spec["device"] == "cuda" else None
+    return most if most is None else int(most)
+
+
+def warning_seconds(study: Study, part: str, runs: int | None = None) -> int:
     """Returns how long before the end of its time a training job is warned.
 
     Args:
         study: the study.
         part: `proxy` or `final`.
+        runs: how many members the job has; None: as many as `members_of` counts.
     """
     spec = study.config[part]
     if "shape" not in spec:
         return GRACE
     side_by_side = part == "proxy" or study.final_trainer == PACKED_TRAINER
-    members = members_of(study, part) if side_by_side else 1
+    members = members_of(study, part, runs) if side_by_side else 1
     weights = members * parameters(spec["shape"], vocabulary_of(study, part))
     return GRACE + int(CHECKPOINT_BYTES * weights / DISK_RATE)
 
@@ -114,7 +134,8 @@ def warning_seconds(study: Study, part: str) -> int:
 def request_lines(study: Study) -> Iterator[str]:
     """Yields what to know before long training jobs are sent to a scheduler.
 
-    A job that asks for more than a day is named, and so is one that takes several tries.
+    A job that asks for more than a day is named, and so is one that takes several tries. So is the
+    size of packs, where it follows from the GPU.
     """
     if study.measured:
         return
@@ -127,6 +148,19 @@ def request_lines(study: Study) -> Iterator[str]:
         requests["final"] = final_request(study, largest)
     for section, request in requests.items():
         yield from _lines(section, request)
+    if longest is not None and "shape" in study.proxy:
+        yield from _of_packs(study)
+
+
+def _of_packs(study: Study) -> Iterator[str]:
+    """How many proxies a job has, where that was left open and a GPU trains them."""
+    if study.proxy["device"] != "cuda" or study.proxy.get("per_job") != "auto":
+        return
+    most = max(map(len, study.packs.values()))
+    yield (
+        f"  train_proxies: up to {counted(most, 'run')} a job (proxy.per_job: auto),"
+        f" {counted(len(study.packs), 'job')}"
+    )
 
 
 def _lines(section: str, request: Request) -> Iterator[str]:

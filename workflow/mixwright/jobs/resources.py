@@ -19,7 +19,14 @@ from mixwright.jobs.answers import (
 )
 from mixwright.jobs.plan.devices import DEVICES, NARROW, USUAL, Device, gpus
 from mixwright.mixture import Run
-from mixwright.proxies.footprint import CPU_MB, FLOAT_BYTES, MOST, member_mb, packed, parameters
+from mixwright.proxies.footprint import (
+    CPU_MB,
+    FLOAT_BYTES,
+    member_mb,
+    members_budget_mb,
+    packed,
+    parameters,
+)
 from mixwright.study.final_trainer import PACKED_TRAINER, TRANSFORMERS
 from mixwright.study.lengths import read_a_scored, vocabulary_rows
 from mixwright.study.study import Study
@@ -28,6 +35,11 @@ from mixwright.study.study import Study
 # Snakemakes that a Slurm job runs beside it.
 BASE_MB = {"proxy": 900, "final": 1_200}
 CUDA_MB = 4_000  # megabytes in the machine's memory of a process that has a GPU
+# Of tokens on their way to a GPU: a piece of the shards, twice, and pinned buffers of what steps
+# read next.
+STAGING_MB = 500
+# No GPU of today has more memory: so many members, and no more, may be side by side on one.
+LARGEST_GPU_MB = 288_000
 MARGIN = 1.25
 # Copies of the weights that the machine's memory holds of members that a GPU trains: the first
 # weights, and weights and two moments of a checkpoint.
@@ -69,7 +81,7 @@ def memory_mb(study: Study, part: str, processes: int = 1, runs: int | None = No
         study: the study.
         part: `proxy` or `final`.
         processes: how many processes run on the node.
-        runs: how many members the job has; None: those of a full pack.
+        runs: how many members the job has; None: as many as `members_of` counts.
     """
     if "shape" not in study.config[part]:
         return UNSIZED_MB
@@ -80,6 +92,15 @@ def memory_mb(study: Study, part: str, processes: int = 1, runs: int | None = No
     return int(processes * BASE_MB[part] + model_mb)
 
 
+def calibration_mb(study: Study) -> int:
+    """Returns megabytes of a machine's memory to time how proxies are computed.
+
+    A GPU's members are all made of one, where they are.
+    """
+    runs = 1 if study.proxy["device"] == "cuda" else None
+    return memory_mb(study, "proxy", runs=runs)
+
+
 def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     """On a CPU, all that a wave holds; with a GPU, first weights and a checkpoint to be written."""
     spec = study.config[part]
@@ -87,7 +108,7 @@ def _packed_mb(study: Study, part: str, runs: int | None) -> float:
     vocabulary = vocabulary_of(study, part)
     members = members_of(study, part, runs)
     if spec["device"] == "cuda":
-        return CUDA_MB + ON_HOST * members * _weights_mb(shape, vocabulary)
+        return CUDA_MB + STAGING_MB + ON_HOST * members * _weights_mb(shape, vocabulary)
     # a calibration chooses no kernel that takes more than this
     kernel = spec.get("attention", "auto")
     sequences, _ = packed(spec, vocabulary, CPU_MB, kernel)
@@ -100,19 +121,16 @@ def members_of(study: Study, part: str, runs: int | None = None) -> int:
     Args:
         study: the study.
         part: `proxy` or `final`.
-        runs: how many the job has; None: those of a full pack.
+        runs: how many the job has; None: those of a full pack of finals, and of proxies as many as
+            a calibration may time.
     """
     spec = study.config[part]
-    if spec["device"] == "cuda":
-        wave = spec.get("wave", "auto")
-        members = MOST["cuda"] if wave == "auto" else wave
-    else:
-        kernel = spec.get("attention", "auto")
-        _, members = packed(spec, vocabulary_of(study, part), CPU_MB, kernel)
-    if runs is None:
-        packs = study.final_packs.values() if part == "final" else [range(spec["per_job"])]
-        runs = max(map(len, packs), default=1)
-    return int(min(members, runs))
+    kernel = spec.get("attention", "auto")
+    memory = members_budget_mb(LARGEST_GPU_MB) if spec["device"] == "cuda" else CPU_MB
+    _, members = packed(spec, vocabulary_of(study, part), memory, kernel)
+    if runs is None and part == "final":
+        runs = max(map(len, study.final_packs.values()), default=1)
+    return int(members if runs is None else min(members, runs))
 
 
 def _weights_mb(shape: Mapping[str, Any], vocabulary: int) -> float:
@@ -171,6 +189,13 @@ def proxy_minutes(study: Study, runs: Sequence[Run]) -> int:
     scored += examples * example_tokens
     scored += len(runs) * by_text(study, proxy_answers(study))
     return _minutes(study, "proxy", trained, scored)
+
+
+def batch_mb(study: Study, batch: str) -> int:
+    """Returns megabytes of a machine's memory to score the runs of a batch of packs."""
+    packs = study.batches[batch]
+    runs = sum(len(study.packs[pack]) for pack in packs)
+    return memory_mb(study.of_pack(packs[0]), "proxy", runs=runs)
 
 
 def batch_minutes(study: Study, batch: str) -> int:

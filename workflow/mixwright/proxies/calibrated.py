@@ -8,7 +8,10 @@ from mixwright.proxies.tuning import Machine
 
 
 def kept_here(
-    choice: Mapping[str, Any], requested: Mapping[str, Any], hardware: Machine
+    choice: Mapping[str, Any],
+    requested: Mapping[str, Any],
+    hardware: Machine,
+    made_on: str | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Returns the choice as far as a machine can keep it, and a line on each change.
 
@@ -18,6 +21,7 @@ def kept_here(
         choice: What a calibration chose, maybe on another machine.
         requested: The study's settings; a precision that they fix is obeyed.
         hardware: The machine that computes now.
+        made_on: The kind of machine that the calibration was made on; None: not known.
 
     Raises:
         MixwrightError: bfloat16 was chosen, and this machine has no hardware for it.
@@ -35,5 +39,12 @@ def kept_here(
             f"proxy.precision: the calibration chose bfloat16, and {hardware.kind} has no hardware"
             " for it; runs of two precisions cannot be compared: send all jobs to machines of one"
             " kind, or set proxy.precision to float32"
+        )
+    elsewhere = made_on is not None and made_on != hardware.kind
+    if settings["precision"] == "float32" and hardware.bfloat16 and open_precision and elsewhere:
+        lines.append(
+            f"calibration: float32 was chosen on {made_on}; {hardware.kind} multiplies bfloat16 and"
+            " keeps float32 all the same, for runs of two precisions cannot be compared; for"
+            " bfloat16 in all jobs, calibrate on a machine of this kind"
         )
     return settings, lines

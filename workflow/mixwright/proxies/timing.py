@@ -1,22 +1,39 @@
-"""Times one training step of a study's shape, on made-up tokens, computed by a given choice."""
+"""Times one training step of a study's shape, on made-up tokens, computed by a given choice.
 
+On a GPU it times what training does: whole steps of the real batch, recorded once and replayed.
+That part has not run on a GPU; on a CPU it is tested step by step, without a recording.
+"""
+
+import gc
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixwright.proxies.tuning import Choice
+from mixwright.progress import say
+from mixwright.proxies.trials import Choice
 
 if TYPE_CHECKING:
-    from mixwright.proxies.gradients import Batch
-    from mixwright.proxies.models.shape import Shape
+    from torch import Tensor
 
-# tokens of one member in a timed step, at most
+    from mixwright.proxies.gradients import Batch
+    from mixwright.proxies.models.shape import Parameters, Shape
+    from mixwright.proxies.wave import Settings
+
+# tokens of one member in a timed step on a CPU, at most
 TOKENS = 2_048
-# timed steps, after a first one that fills caches
+# timed steps on a CPU, after a first one that fills caches
 STEPS = 2
+# Tokens of one member in a timed step on a GPU, at most; it is rounded up to whole pieces of a
+# batch. A longer step is more pieces of the same time.
+GPU_TOKENS = 2**17
+# replays that are timed on a GPU; fewer where they would take longer than so many seconds
+REPLAYS = 20
+REPLAY_SECONDS = 10.0
+FEWEST_REPLAYS = 3
 # every how-manieth token a masked model predicts
 MASKED_EVERY = 7
 
@@ -34,47 +51,183 @@ def seconds_of(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> flo
     # Here, so that torch is imported only where a choice is timed.
     from mixwright.proxies.device import out_of_memory, prepare
 
-    prepare(proxy["device"])
+    device = proxy["device"]
+    prepare(device)
     try:
-        return _seconds(proxy, vocabulary, choice)
+        if device == "cpu":
+            return _seconds(proxy, vocabulary, choice)
+        return seconds_of_replays(proxy, vocabulary, choice, records(proxy))
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
+    finally:
+        _release(device)
     return math.inf
 
 
-def _seconds(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> float:
-    """Seconds for each token of a member; raises where memory does not hold the choice."""
-    from mixwright.proxies.gradients import gradients
+def records(proxy: Mapping[str, Any]) -> bool:
+    """Returns whether a study's proxies train by recorded steps on a GPU."""
+    return proxy.get("graph", "auto") is not False
+
+
+def seconds_of_replays(
+    proxy: Mapping[str, Any], vocabulary: int, choice: Choice, recorded: bool
+) -> float:
+    """Returns seconds for each token of a member, over replays of whole training steps.
+
+    Args:
+        proxy: The proxy section of a resolved study.
+        vocabulary: Tokens that the tokenizer knows.
+        choice: How a pack is computed.
+        recorded: Whether the step is recorded as a CUDA graph, as training does.
+
+    Raises:
+        RuntimeError: Memory does not hold the choice.
+    """
+    from mixwright.proxies.gradients import Batch, gradients
     from mixwright.proxies.models.shape import Shape
     from mixwright.proxies.optimizer import Optimizer
-    from mixwright.proxies.wave import Settings, first_weights
+    from mixwright.proxies.wave import first_weights
 
     device = proxy["device"]
     shape = Shape.of(proxy["shape"], vocabulary, choice.attention)
-    rows = max(1, min(proxy["batch"], choice.micro_batch, TOKENS // shape.context))
-    settings = Settings(
+    rows = _rows_on_gpu(proxy["batch"], choice.micro_batch, shape.context)
+    settings = _settings(proxy, choice, rows)
+    parameters = _alike(first_weights(shape, [0], device), choice.wave)
+    optimizer = Optimizer(parameters, settings.optimizer, [10] * choice.wave)
+    optimizer.schedule(1)
+    made_up = _made_up(shape, vocabulary, choice.wave, rows, device)
+    inputs = [made_up.tokens, made_up.labels]
+    if made_up.places is not None:
+        inputs.append(made_up.places)
+
+    def step(*tensors: "Tensor") -> "Tensor":
+        losses, slopes = gradients(parameters, Batch(*tensors), shape, settings.execution)
+        optimizer.update(slopes)
+        return losses
+
+    changed = [*parameters.values(), *optimizer.state.values()]
+    seconds = timed_step(step, inputs, changed, device, recorded)
+    return seconds / (choice.wave * rows * shape.context)
+
+
+def timed_step(
+    step: Callable[..., "Tensor"],
+    inputs: Sequence["Tensor"],
+    changed: Sequence["Tensor"],
+    device: str,
+    recorded: bool,
+) -> float:
+    """Returns the mean seconds of a step, after those that warm it up.
+
+    Args:
+        step: Takes `inputs` and returns one tensor.
+        inputs: What it reads.
+        changed: The tensors that it changes.
+        device: cpu or cuda.
+        recorded: Whether it is recorded as a CUDA graph. Where that fails, it is timed kernel by
+            kernel, as training then goes on.
+    """
+    play = _recorded(step, inputs, changed) if recorded else None
+
+    def taken(count: int) -> float:
+        """Seconds of so many steps; reading a number waits for the device."""
+        began = time.monotonic()
+        for _ in range(count):
+            output = step(*inputs) if play is None else play(inputs)
+        output.sum().item()
+        return time.monotonic() - began
+
+    taken(1)
+    one = max(taken(1), 1e-9)
+    count = min(REPLAYS, max(FEWEST_REPLAYS, int(REPLAY_SECONDS / one)))
+    return taken(count) / count
+
+
+def _recorded(
+    step: Callable[..., "Tensor"], inputs: Sequence["Tensor"], changed: Sequence["Tensor"]
+) -> "Callable[[Sequence[Tensor]], Tensor] | None":
+    """Returns what replays the step; None where none can be recorded."""
+    from mixwright.proxies.cuda_graph import StepGraph
+    from mixwright.proxies.device import out_of_memory
+
+    try:
+        return StepGraph(step, inputs, changed).play
+    except RuntimeError as error:
+        if out_of_memory(error):
+            raise
+        reason = str(error).splitlines()[0]
+        say(f"no graph of a step could be recorded ({reason}); timing it without")
+    return None
+
+
+def _rows_on_gpu(batch: int, micro_batch: int, context: int) -> int:
+    """Sequences of a timed step: the batch, or whole pieces of it that have GPU_TOKENS."""
+    piece = min(micro_batch, batch)
+    pieces = math.ceil(GPU_TOKENS / (piece * context))
+    return min(batch, pieces * piece)
+
+
+def _alike(parameters: "Parameters", members: int) -> "Parameters":
+    """Returns so many members with the weights of one, made where these are.
+
+    The machine's memory then holds one member, however many a GPU is timed with.
+    """
+    stacked = {}
+    for name, tensor in parameters.items():
+        stacked[name] = tensor.repeat(members, *[1] * (tensor.dim() - 1))
+    return stacked
+
+
+def _release(device: str) -> None:
+    """Gives a GPU's memory back, so that one choice does not narrow the next one's."""
+    if device == "cpu":
+        return
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def _settings(proxy: Mapping[str, Any], choice: Choice, rows: int) -> "Settings":
+    """Settings of a wave that reads so many rows in a step."""
+    from mixwright.proxies.wave import Settings
+
+    return Settings(
         batch=rows,
         optimizer=proxy["optimizer"],
         evaluations=1,
         wave=choice.wave,
-        device=device,
+        device=proxy["device"],
         precision=choice.precision,
+        micro_batch=choice.micro_batch,
         compiled=choice.compile,
     )
+
+
+def _seconds(proxy: Mapping[str, Any], vocabulary: int, choice: Choice) -> float:
+    """CPU-seconds for each token of a member; raises where memory does not hold the choice."""
+    from mixwright.proxies.gradients import gradients
+    from mixwright.proxies.models.shape import Shape
+    from mixwright.proxies.optimizer import Optimizer
+    from mixwright.proxies.wave import first_weights
+
+    device = proxy["device"]
+    shape = Shape.of(proxy["shape"], vocabulary, choice.attention)
+    rows = max(1, min(proxy["batch"], choice.micro_batch, TOKENS // shape.context))
+    # one piece
+    settings = _settings(proxy, replace(choice, micro_batch=rows), rows)
     parameters = first_weights(shape, range(choice.wave), device)
     optimizer = Optimizer(parameters, settings.optimizer, [10] * choice.wave)
     batch = _made_up(shape, vocabulary, choice.wave, rows, device)
-    clock = time.process_time if device == "cpu" else time.monotonic
     seconds = []
     for step in range(STEPS + 1):
-        began = clock()
+        began = time.process_time()
         optimizer.schedule(step)
         losses, slopes = gradients(parameters, batch, shape, settings.execution)
         optimizer.update(slopes)
-        # Reading a number waits for the device.
         losses.sum().item()
-        seconds.append(clock() - began)
+        seconds.append(time.process_time() - began)
     tokens = choice.wave * rows * shape.context
     return min(seconds[1:]) / tokens
 

@@ -4,14 +4,12 @@ The choice is made once, by rules and a few timed steps, and remembered. What of
 by rounding (precision, attention, compile, micro_batch) is part of the store's key; no timing is.
 """
 
-import math
 import os
 import platform
 import re
 import shutil
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,17 @@ from typing import Any
 from mixwright.files import read_json, write_json
 from mixwright.learners import EXPLICIT_BELOW
 from mixwright.mixture import digest
-from mixwright.proxies.footprint import CPU_MB, MOST, PIECE_MB, member_mb, packed, parameters
+from mixwright.proxies.footprint import (
+    CPU_MB,
+    MOST,
+    PIECE_MB,
+    member_mb,
+    members_budget_mb,
+    packed,
+    parameters,
+    wave_mb,
+)
+from mixwright.proxies.trials import Choice, Seconds, Trials, chosen_on_cpu, chosen_on_gpu
 from mixwright.versions import VERSIONS
 
 # settings of a study's proxy that may be "auto"
@@ -29,15 +37,16 @@ KEYS = ("precision", "attention", "compile", "micro_batch", "wave")
 TIMED = 30.0
 # The same for trying the compiler: it takes 10 to 60 s in every job and saves at most a quarter.
 COMPILED = 120.0
-# FLOP/s of small shapes, by device, for these two questions alone
-SPEED = {"cpu": 3e10, "cuda": 1e14}
-# A choice replaces the one before it if it takes at most this share of its time.
-CLEARLY = 0.95
+# FLOP/s of small shapes, by device, for these two questions alone; of a GPU a guess
+SPEED = {"cpu": 3e10, "cuda": 1e13}
+# Of the timings of a GPU: raise it where they are taken in another way, and they are taken again.
+GPU_TIMINGS = 1
+# The first compute capability of NVIDIA's GPUs that multiplies bfloat16.
+BFLOAT16_FROM = 8
+# Beginnings of the names of AMD's GPUs that multiply bfloat16: MI100 and later, RDNA 3 and later.
+BFLOAT16_AMD = ("gfx908", "gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
 # flags of /proc/cpuinfo, the fastest hardware first
 CPU_FLAGS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2")
-
-# times a choice: seconds for each token of a member; infinite where memory does not hold it
-Seconds = Callable[["Choice"], float]
 
 
 @dataclass(frozen=True)
@@ -50,27 +59,8 @@ class Machine:
     bfloat16: bool
     # whether there is a C++ compiler
     compiler: bool
-    # of the device, for one process
+    # of the device, for the members of one process
     memory_mb: int
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How a pack is computed."""
-
-    precision: str = "float32"
-    attention: str = "fused"
-    compile: bool = False
-    # sequences that a member reads at a time
-    micro_batch: int = 1
-    # members side by side; changes no number
-    wave: int = 4
-
-    @property
-    def name(self) -> str:
-        """The choice in words, for logs and tables of timings."""
-        compiled = ", compiled" if self.compile else ""
-        return f"{self.precision}, {self.attention} attention{compiled}, {self.wave} side by side"
 
 
 def machine(device: str) -> Machine:
@@ -89,10 +79,9 @@ def machine(device: str) -> Machine:
         prepare(device)
         gpu = torch.cuda.get_device_properties(0)
         kind = f"{gpu.name}, torch {torch.__version__}"
-        # four fifths: the rest is for libraries
-        memory_mb = gpu.total_memory * 8 // 10 >> 20
-        bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-        return Machine(kind, bfloat16, compiler, memory_mb)
+        # Not by the shards' size: another sample must not time, and maybe choose, anew.
+        memory_mb = members_budget_mb(gpu.total_memory / 2**20)
+        return Machine(kind, multiplies_bfloat16(gpu), compiler, memory_mb)
     model = _cpu_property("model name") or platform.processor()
     flags = _cpu_property("flags").split()
     fastest = platform.machine()
@@ -102,6 +91,21 @@ def machine(device: str) -> Machine:
             break
     bfloat16 = "amx_bf16" in flags or "avx512_bf16" in flags
     return Machine(f"{model}, {fastest}", bfloat16, compiler, CPU_MB)
+
+
+def multiplies_bfloat16(gpu: Any) -> bool:
+    """Returns whether a GPU's hardware multiplies bfloat16; emulation is slower than float32.
+
+    torch answers yes for every GPU of AMD, so its names are looked at. That has run on none.
+
+    Args:
+        gpu: What torch.cuda.get_device_properties returns.
+    """
+    architecture = getattr(gpu, "gcnArchName", "")
+    # NVIDIA's GPUs have that name too in some versions of torch, or none.
+    if str(architecture).startswith("gfx"):
+        return str(architecture).startswith(BFLOAT16_AMD)
+    return bool(gpu.major >= BFLOAT16_FROM)
 
 
 def _cpu_property(name: str) -> str:
@@ -132,31 +136,35 @@ def calibrate(
         folder: Remembers choices, by machine kind and by all that they depend on, so that the
             noise of a timing never changes one.
     """
+    on_gpu = proxy["device"] != "cpu"
     requested = {key: proxy.get(key, "auto") for key in KEYS}
     planned = _planned_seconds(proxy, vocabulary, tokens)
     sizes = {key: proxy[key] for key in ("shape", "batch", "optimizer", "device")}
     sizes["vocabulary"] = vocabulary
-    name = digest(
-        {
-            "machine": asdict(hardware),
-            "asked": requested,
-            "sizes": sizes,
-            "worth": (planned > TIMED, planned > COMPILED),
-            "version": VERSIONS["calibrate"],
-        }
-    )
+    content = {
+        "machine": asdict(hardware),
+        "asked": requested,
+        "sizes": sizes,
+        "worth": (planned > TIMED, planned > COMPILED),
+        "version": VERSIONS["calibrate"],
+    }
+    if on_gpu:
+        content |= {"timings": GPU_TIMINGS, "graph": proxy.get("graph", "auto")}
+    name = digest(content)
     path = folder / f"{name}.json" if folder else None
     if path and path.exists():
         return dict(read_json(path))
     choice, reasons = rule_of_thumb(proxy, vocabulary, hardware)
-    trials = _Trials(seconds)
+    trials = Trials(seconds)
     if planned > TIMED:
         compiler_tokens = tokens if hardware.compiler and planned > COMPILED else 0
         choices = _choices(choice, proxy, vocabulary, hardware)
-        choice = _timed(choices, requested, compiler_tokens, trials, reasons)
+        choose = chosen_on_gpu if on_gpu else chosen_on_cpu
+        choice = choose(choices, requested, compiler_tokens, trials, reasons)
     else:
+        unit = "s" if on_gpu else "CPU-s"
         reasons["timing"] = (
-            f"about {planned:.0f} CPU-s in the largest job: too little to time anything"
+            f"about {planned:.0f} {unit} in the largest job: too little to time anything"
         )
     calibration = {
         "machine": hardware.kind,
@@ -218,44 +226,19 @@ def rule_of_thumb(
     return replace(choice, **settings), reasons | dict.fromkeys(fixed, "fixed in the config")
 
 
-@dataclass
-class _Trials:
-    """Times choices, each at most once."""
-
-    seconds: Seconds
-    # name of a choice -> seconds for each token of a member; None where memory does not hold it
-    timings: dict[str, float | None] = field(default_factory=dict)
-
-    def time_of(self, choice: Choice) -> float:
-        if choice.name not in self.timings:
-            taken = self.seconds(choice)
-            self.timings[choice.name] = taken if math.isfinite(taken) else None
-        seconds = self.timings[choice.name]
-        if seconds is None:
-            return math.inf
-        return seconds
-
-    def faster(self, best: Choice, other: Choice) -> Choice:
-        """Returns `other` if it is clearly faster, else `best`."""
-        if other == best:
-            return best
-        best_time = self.time_of(best)
-        if self.time_of(other) < CLEARLY * best_time:
-            return other
-        return best
-
-
 def _choices(
     plain: Choice, proxy: Mapping[str, Any], vocabulary: int, hardware: Machine
 ) -> list[Choice]:
     """The plain choice, then those of other precisions and attention kernels that may be tried.
 
-    None takes more memory than the plain one, for that is what the jobs ask for: another kernel
-    goes with fewer members side by side, or is left out.
+    On a CPU none takes more memory than the plain one, for that is what the jobs ask for: another
+    kernel goes with fewer members side by side, or is left out. On a GPU its memory is the limit.
     """
+    device = proxy["device"]
     shape = proxy["shape"]
-    plain_member = member_mb(shape, vocabulary, plain.micro_batch, plain.attention)
-    budget = plain.wave * plain_member
+    budget: float = hardware.memory_mb
+    if device == "cpu":
+        budget = plain.wave * member_mb(shape, vocabulary, plain.micro_batch, plain.attention)
     precisions = [plain.precision]
     if proxy.get("precision", "auto") == "auto" and hardware.bfloat16:
         precisions = ["float32", "bfloat16"]
@@ -268,62 +251,7 @@ def _choices(
         if kernel != plain.attention:
             micro_batch, wave = packed(proxy, vocabulary, budget, kernel)
             other = Choice(precision, kernel, plain.compile, micro_batch, wave)
-        member = member_mb(shape, vocabulary, other.micro_batch, other.attention)
-        if other.wave * member <= budget:
+        sizes = (other.micro_batch, other.wave, other.attention)
+        if other not in choices and wave_mb(shape, vocabulary, *sizes, device) <= budget:
             choices.append(other)
     return choices
-
-
-def _timed(
-    choices: Sequence[Choice],
-    requested: Mapping[str, Any],
-    compiler_tokens: int,
-    trials: _Trials,
-    reasons: dict[str, str],
-) -> Choice:
-    """Returns the fastest of the choices, and rewrites `reasons`. The first is the plain one.
-
-    Then it tries one member at a time, then the compiler: for jobs of so many `compiler_tokens`,
-    and not for none. What memory does not hold is never faster.
-    """
-    plain = choices[0]
-    best = plain
-    for choice in choices:
-        best = trials.faster(best, choice)
-    if requested["wave"] == "auto" and plain.wave > 1:
-        best = trials.faster(best, replace(best, wave=1))
-    if requested["compile"] == "auto" and compiler_tokens:
-        best = _with_compiler(best, compiler_tokens, trials, reasons)
-    if best.name in trials.timings and math.isinf(trials.time_of(best)):
-        reasons["timing"] = "nothing timed fits into memory; training goes on with fewer members"
-    for key in ("precision", "attention", "wave"):
-        if requested[key] != "auto":
-            continue
-        if getattr(best, key) != getattr(plain, key):
-            reasons[key] = "the faster in a few steps"
-        else:
-            reasons[key] += "; nothing timed was faster"
-    return best
-
-
-def _with_compiler(eager: Choice, tokens: int, trials: _Trials, reasons: dict[str, str]) -> Choice:
-    """Returns the choice compiled, if the largest job saves more than compiling takes."""
-    compiled = replace(eager, compile=True)
-    began = time.process_time()
-    try:
-        trials.time_of(compiled)
-    except Exception as error:
-        # Whatever a compiler raises, the eager step still works.
-        reasons["compile"] = f"the compiler failed ({error.__class__.__name__})"
-        return eager
-    cost = time.process_time() - began
-    eager_time = trials.time_of(eager)
-    if math.isinf(trials.time_of(compiled)):
-        reasons["compile"] = "compiled it does not fit into memory"
-        return eager
-    saved = tokens * (eager_time - trials.time_of(compiled))
-    reasons["compile"] = (
-        f"compiling takes {cost:.0f} CPU-s and saves {saved:.0f} of about"
-        f" {tokens * eager_time:.0f} in the largest job"
-    )
-    return compiled if saved > cost else eager

@@ -210,7 +210,8 @@ def collect_loglikelihoods(study: Path, role: str, measured: Path, to: Path) -> 
 def _calibrated(plan: Study, calibration: Mapping[str, Any], log: Log) -> Study:
     """The study with the choices of the calibration, as far as this machine can follow them."""
     machine = tuning.machine(plan.proxy["device"])
-    choices, lines = kept_here(calibration["choices"], calibration["asked"], machine)
+    made_on = calibration.get("machine")
+    choices, lines = kept_here(calibration["choices"], calibration["asked"], machine, made_on)
     for line in lines:
         log(line)
     return plan.calibrated(choices)

@@ -52,7 +52,7 @@ def why_transformers(config: Mapping[str, Any]) -> str:
     obstacle = _obstacle(config)
     if obstacle:
         return obstacle
-    size = _weights(config)
+    size = weights_of(config, "final")
     if size > SMALL:
         return f"it has about {size / 1e6:,.0f} M parameters, more than {SMALL / 1e6:.0f} M"
     return ""
@@ -134,11 +134,14 @@ def _obstacle(config: Mapping[str, Any]) -> str:
     return ""
 
 
-def _weights(config: Mapping[str, Any]) -> float:
-    """The parameters of a final, about: its large matrices."""
-    shape = config["final"]["shape"]
+def weights_of(config: Mapping[str, Any], part: str) -> float:
+    """Returns the parameters of a model, about: its large matrices.
+
+    `part` is proxy or final.
+    """
+    shape = config[part]["shape"]
     width = shape["width"]
     mlp = (3 if shape["architecture"] == "llama" else 2) * width * shape["hidden"]
     body = shape["layers"] * (4 * width**2 + mlp)
-    tables = 2 * width * vocabulary_rows(config, "final")
+    tables = 2 * width * vocabulary_rows(config, part)
     return float(body + tables)

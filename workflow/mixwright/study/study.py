@@ -15,14 +15,10 @@ from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers import MIXERS, Method
 from mixwright.mixture import Domain, Run, digest
-from mixwright.study.final_trainer import (
-    computed_by,
-    final_settings,
-    finals_a_job,
-    trainer_of,
-)
+from mixwright.study.final_trainer import computed_by, final_settings, finals_a_job, trainer_of
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.lengths import final_tokens, steps
+from mixwright.study.packing import runs_a_job
 from mixwright.study.recipes import cut, keyed, rows_of, run_of
 from mixwright.study.sample import trained_roles
 from mixwright.study.scoring import Scoring, batched
@@ -135,8 +131,9 @@ class Study(Scoring):
         A pack may mix lengths: its trainer puts runs of one length side by side.
         """
         packs: dict[str, tuple[Run, ...]] = {}
+        size = runs_a_job(self.config, self.runs.values())
         for runs in self.runs.values():
-            packs |= cut(runs, self.proxy["per_job"], lambda run: run.name)
+            packs |= cut(runs, size, lambda run: run.name)
         return packs
 
     def packs_of(self, roles: Iterable[str]) -> list[str]:

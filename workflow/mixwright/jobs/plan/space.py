@@ -108,7 +108,8 @@ def _models_mb(study: Study) -> float:
 
 def _job_mb(study: Study) -> float:
     """The memory of the largest job."""
-    sizes = [memory_mb(study, "proxy")]
+    largest = max(map(len, study.packs.values()), default=1)
+    sizes = [memory_mb(study, "proxy", runs=largest)]
     for name in study.domains:
         sizes.append(cleaning_mb(study, name))
     if not study.ends_at_proposals:
