@@ -12,6 +12,8 @@ from mixwright.learners import EXPLICIT_BELOW, MASKED
 LOGIT_ROWS = 256
 # by device: megabytes of activations of one packed member at a time
 PIECE_MB = {"cpu": 512, "cuda": 4_096}
+# share of a GPU's memory that the token shards may take, see proxies/resident.py
+TOKENS_SHARE = 0.2
 # megabytes of all members of a wave on a CPU
 CPU_MB = 6_000
 # by device: members of a wave at most; more do not fit in the caches of a CPU
