@@ -229,7 +229,7 @@ def train(
         MixwrightError: The device is missing, or its memory does not hold one member.
     """
     device = settings.device
-    prepare(device)
+    prepare(device, settings.precision)
     mask = mask_token(shards[0]) if shape.masked else None
     waiting = [member.steps for member in members if member.key not in finished]
     pack = Pack(
