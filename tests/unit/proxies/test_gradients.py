@@ -15,6 +15,7 @@ from mixwright.finals.models import build
 from mixwright.proxies import gradients as steps_in_parts
 from mixwright.proxies import resident, wave
 from mixwright.proxies import train as packed
+from mixwright.proxies.footprint import TOKENS_SHARE
 from mixwright.proxies.models.transformer import hf_state_dict
 from mixwright.proxies.optimizer import rate_factor
 from mixwright.proxies.resident import Resident
@@ -126,6 +127,7 @@ def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, 
     schedule = Schedule.of((0.2, 0.5, 0.3), shards, 32, 100, seed=5)
     at = np.array([7, 3, 99, 40])
     tokens = Resident.of(shards, 32, "cpu")
+    assert tokens.tokens.nbytes == resident.resident_bytes(shards)
     assert tokens.tokens.dtype == (torch.int16 if dtype == "uint16" else torch.int32)
     starts = torch.from_numpy(
         np.stack([tokens.starts(schedule, at), tokens.starts(schedule, at[::-1])])
@@ -133,6 +135,43 @@ def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, 
     assert (tokens.read(starts)[0].numpy() == schedule.read(at)).all() and (
         tokens.read(starts)[1].numpy() == schedule.read(at[::-1])
     ).all()
+
+
+def test_one_shard_of_four_bytes_makes_all_tokens_take_four(folder):
+    """What a device has to hold is counted from what it will hold, not from the files."""
+    shards = opened(folder / "llama")
+    wide = replace(shards[0], parts=(shards[0].tokens.astype("uint32"),))
+    mixed = [wide, *shards[1:]]
+    held = Resident.of(mixed, 32, "cpu").tokens
+    assert held.nbytes == resident.resident_bytes(mixed) == 2 * resident.resident_bytes(shards)
+
+
+class Device:
+    def __init__(self, memory: float) -> None:
+        self.total_memory = memory
+
+
+@pytest.mark.parametrize(("part", "fits"), [(0.99, True), (1.01, False)])
+def test_shards_take_their_share_of_a_device_and_no_more(folder, monkeypatch, part, fits):
+    shards = opened(folder / "llama")
+    memory = resident.resident_bytes(shards) / (part * TOKENS_SHARE)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Device(memory))
+    monkeypatch.setattr(Resident, "of", lambda shards, context, device: "held")
+    assert (resident.resident(shards, 32, "cuda") == "held") == fits
+
+
+def test_shards_pass_through_the_host_in_pieces(folder, monkeypatch):
+    """No more than a piece of them is in the host's memory, in one copy."""
+    monkeypatch.setattr(resident, "PIECE", 64)
+    shards = opened(folder / "llama")
+    sizes = []
+    from_numpy = torch.from_numpy
+    monkeypatch.setattr(
+        torch, "from_numpy", lambda piece: sizes.append(len(piece)) or from_numpy(piece)
+    )
+    held = Resident.of(shards, 32, "cpu")
+    assert max(sizes) == 64 and sum(sizes) == len(held.tokens)
 
 
 @pytest.mark.parametrize("piece", [100, 1 << 25])
