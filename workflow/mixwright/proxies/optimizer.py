@@ -158,8 +158,20 @@ class Optimizer:
             on_device = torch.tensor(scales, device=device)
             self._scales[name] = on_device.view(-1, 1, 1)
 
-    def schedule(self, step: int) -> None:
-        """Sets the learning rates of step number `step` (from 0)."""
+    def schedule(self, step: int, rates: Tensor | None = None) -> None:
+        """Sets the learning rates of step number `step` (from 0).
+
+        Args:
+            step: The step.
+            rates: What `rates_at` returns for it, maybe on the device already.
+        """
+        if rates is None:
+            rates = self.rates_at(step)
+        self._rates.copy_(rates)
+        self._count.fill_(step + 1)
+
+    def rates_at(self, step: int) -> Tensor:
+        """Returns (2, K) learning rates of Muon and of AdamW at a step, on the host."""
         muon_rates = []
         adam_rates = []
         muon_rate = self.recipe["muon_lr"]
@@ -168,9 +180,7 @@ class Optimizer:
             factor = rate * rate_factor(step, steps, self.recipe)
             muon_rates.append(factor * muon_rate)
             adam_rates.append(factor * adam_rate)
-        rates = torch.tensor([muon_rates, adam_rates])
-        self._rates.copy_(rates)
-        self._count.fill_(step + 1)
+        return torch.tensor([muon_rates, adam_rates])
 
     @torch.no_grad()
     def update(self, gradients: Mapping[str, Sequence[Tensor]]) -> None:
