@@ -10,6 +10,10 @@ from mixwright.learners import EXPLICIT_BELOW, MASKED
 
 # rows of logits that the fused head holds at a time, see proxies/models/fused_head.py
 LOGIT_ROWS = 256
+# On a GPU, see proxies/models/stacked_head.py: rows of a member at a time, at least and at most,
+# and logits of all members together. Each logit is held once, in the precision of the products.
+DEVICE_LOGIT_ROWS = (2_048, 8_192)
+DEVICE_LOGITS = 1 << 30
 # by device: megabytes of activations of one packed member at a time
 PIECE_MB = {"cpu": 512, "cuda": 4_096}
 # share of a GPU's memory that the token shards may take, see proxies/resident.py
