@@ -23,6 +23,7 @@ from mixwright.finals.muon import Muon
 from mixwright.finals.muon_adamw import MuonAdamW
 from mixwright.finals.processes import Processes
 from mixwright.finals.sequences import Sequences, Shares
+from mixwright.finals.spread import SpreadMuon
 from mixwright.progress import say
 from mixwright.proxies.device import out_of_memory
 from mixwright.proxies.optimizer import rate_factor
@@ -153,7 +154,7 @@ class FinalTrainer(Trainer):
         if self.optimizer is None:
             if model is None:
                 model = self.model
-            muon = _muon(bool(self.args.fsdp))
+            muon = _muon(bool(self.args.fsdp), self._processes.size)
             dtype = torch.bfloat16 if self.args.bf16 else torch.float32
             self.optimizer = MuonAdamW.of(model, self.recipe.optimizer, muon, dtype)
         return self.optimizer
@@ -264,10 +265,10 @@ class FinalTrainer(Trainer):
         return loss * (self._processes.size / num_items_in_batch)
 
 
-def _muon(sliced: bool) -> type[Muon]:
+def _muon(sliced: bool, processes: int) -> type[Muon]:
     """The class of Muon; the one for slices takes a second to import."""
-    if not sliced:
-        return Muon
-    from mixwright.finals.fsdp import GatheredMuon
+    if sliced:
+        from mixwright.finals.fsdp import SlicedMuon
 
-    return GatheredMuon
+        return SlicedMuon
+    return SpreadMuon if processes > 1 else Muon
