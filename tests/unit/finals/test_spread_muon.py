@@ -159,7 +159,6 @@ def test_gradients_and_losses_are_summed_in_float32_in_bfloat16_too(
             future = distributed.all_reduce(buffer, async_op=True).get_future()
             return future.then(lambda done: done.value()[0] / 2)
 
-        from torch.distributed.fsdp._fully_shard import _fsdp_collectives as collectives
         from torch.nn.parallel import DistributedDataParallel
 
         start = DistributedDataParallel.__init__
@@ -168,7 +167,7 @@ def test_gradients_and_losses_are_summed_in_float32_in_bfloat16_too(
             start(self, *rest, **named)
             self.register_comm_hook(None, hook)
 
-        scatter = collectives.dist.reduce_scatter_tensor
+        scatter = distributed.reduce_scatter_single
         reduce = distributed.all_reduce
 
         def scattered(output, input, *rest, **named):
@@ -180,7 +179,7 @@ def test_gradients_and_losses_are_summed_in_float32_in_bfloat16_too(
             return reduce(tensor, *rest, **named)
 
         monkeypatch.setattr(DistributedDataParallel, "__init__", started)
-        monkeypatch.setattr(collectives.dist, "reduce_scatter_tensor", scattered)
+        monkeypatch.setattr(distributed, "reduce_scatter_single", scattered)
         monkeypatch.setattr(distributed, "all_reduce", reduced)
         train(shards, tokenizer, tmp_path / "trained", config)
         torch.save(types, tmp_path / f"{rank}.pt")
