@@ -47,9 +47,7 @@ def test_fifteen_percent_are_chosen_and_most_of_them_hidden():
 
 def test_a_mask_is_a_function_of_seed_domain_and_number_alone():
     first = masked(TEXT, "a", 3)
-    assert all(
-        (one == other).all() for one, other in zip(first, masked(TEXT, "a", 3), strict=True)
-    )
+    assert all((one == other).all() for one, other in zip(first, masked(TEXT, "a", 3), strict=True))
     for other in (
         masked(TEXT, "b", 3),
         masked(TEXT, "a", 4),
