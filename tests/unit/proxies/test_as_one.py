@@ -1,4 +1,4 @@
-"""A step over all members at once, as a GPU takes it: on a CPU its numbers are those of the loops."""
+"""A step over all members at once, as a GPU takes it, has on a CPU the numbers of the loops."""
 
 from dataclasses import replace
 from pathlib import Path
