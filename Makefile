@@ -91,7 +91,6 @@ bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/fuzz_studies.py
 	$(BIN)/python benchmarks/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
-	$(BIN)/python benchmarks/proxies_gpu.py
 
 clean: ## remove results, logs and Snakemake's records; the store of computed runs stays
 	find results -mindepth 1 -maxdepth 1 ! -name store -exec rm -rf {} + 2>/dev/null || true

@@ -6,80 +6,28 @@ They are transformers' Trainer, a plain PyTorch loop, and our packed trainer.
 and its seconds. SPEC is JSON, see `main`.
 """
 
-import hashlib
 import json
 import re
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mixwright.corpus.shards import Examples, Shard, open_shard
+from mixwright.corpus.shards import Shard
+from mixwright.proxies.speed.cases import RECIPE, SHAPES
+from mixwright.proxies.speed.clock import now
+from mixwright.proxies.speed.made_up import open_shards, write_shards
 
-FIXED = {"architecture": "llama", "layers": 2}
-SHAPES: dict[str, dict[str, Any]] = {
-    "tiny": FIXED | {"width": 64, "heads": 4, "hidden": 192, "context": 64, "vocabulary": 512},
-    "mid": FIXED | {"width": 256, "heads": 8, "hidden": 512, "context": 256, "vocabulary": 4_096},
-    "50 k vocabulary": FIXED
-    | {"width": 256, "heads": 8, "hidden": 512, "context": 512, "vocabulary": 50_432},
-    "RegMix": FIXED
-    | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 50_432},
-    "8 k vocabulary": FIXED
-    | {"width": 256, "heads": 8, "hidden": 512, "context": 2_048, "vocabulary": 8_192},
-}
-RECIPE = {
-    "name": "muon-adamw",
-    "muon_lr": 0.02,
-    "adam_lr": 0.02,
-    "weight_decay": 0.0,
-    "warmup": 0.0,
-    "betas": [0.9, 0.95],
-    "clip": 1.0,
-}
+__all__ = ["RECIPE", "SHAPES", "now", "open_shards", "write_shards"]
+
 VARIANTS: dict[str, dict[str, Any]] = {  # of ours; `AdamW` has the rivals' optimizer
     "default": {"recipe": RECIPE},
     "AdamW": {"recipe": RECIPE | {"name": "adamw", "adam_lr": 0.001}},
     "compiled": {"recipe": RECIPE, "compile": True},
 }
-
-
-def write_shards(
-    folder: Path, vocabulary: int, domains: int = 3, tokens: int = 400_000
-) -> list[Shard]:
-    """Writes random tokens in the format of mixwright.corpus.shards.
-
-    What is learned does not matter for what it costs.
-    """
-    for index in range(domains):
-        stream = np.random.default_rng(index).integers(0, vocabulary, tokens).astype(np.uint16)
-        shard = folder / f"d{index:02}"
-        shard.mkdir(parents=True)
-        stream.tofile(shard / "train.bin")
-        np.save(shard / "unigram.npy", np.bincount(stream, minlength=vocabulary).astype(np.int64))
-        Examples.of([([], stream[:16], 4)], 0).save(shard / "validation.npz")
-        train = {
-            "tokens": tokens,
-            "bytes": 4 * tokens,
-            "documents": 1,
-            "sha256": hashlib.sha256(stream.tobytes()).hexdigest(),
-        }
-        manifest = {
-            "domain": shard.name,
-            "dtype": "uint16",
-            "vocabulary": vocabulary,
-            "end_token": 0,
-            "splits": {"train": train},
-        }
-        (shard / "manifest.json").write_text(json.dumps(manifest))
-    return open_shards(folder)
-
-
-def open_shards(folder: Path) -> list[Shard]:
-    return [open_shard(path) for path in sorted(folder.iterdir())]
 
 
 class Clock:
@@ -101,16 +49,6 @@ class Clock:
     @property
     def seconds(self) -> float:
         return (self._times[1] - self._times[0]) / (self._steps - self._warm)
-
-
-def now(device: str = "cpu") -> float:
-    """CPU-seconds of this process; with a GPU the wall, once the device has finished."""
-    if device == "cpu":
-        return time.process_time()
-    import torch
-
-    torch.cuda.synchronize()
-    return time.perf_counter()
 
 
 def packed(

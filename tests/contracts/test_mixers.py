@@ -232,7 +232,7 @@ def test_no_mixtures_have_no_predictions(name):
 
 
 # Mixers that cannot follow the planted truth by their form: each has a test of its own truth below.
-OTHER_TRUTHS = {"mixmin", "best-source", "regmix-linear", "log-linear", "bimix"}
+OTHER_TRUTHS = {"mixmin", "best-source", "regmix-linear", "log-linear", "olmix", "bimix"}
 # share of the gain over natural that a proposal may leave, where it is not 0.3
 LEFT = {"effective-data": 0.02, "joint": 0.15, "autoscale": 0.15}
 

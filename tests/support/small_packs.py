@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from mixwright.mixture import Mixture
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.train import Member, Result, Settings, train
+from mixwright.proxies.wave import Wave
 from shard_files import VOCABULARY, examples, make_shards
 
 SHAPE = Shape(layers=2, width=24, heads=3, hidden=52, context=32, vocabulary=VOCABULARY)
@@ -90,6 +92,12 @@ def numbers(result: Result) -> list:
         result.realised,
         {name: values.tolist() for name, values in result.loglikelihoods.items()},
     ]
+
+
+def inputs_of(wave: Wave, step: int) -> list[Tensor]:
+    """What the members of a wave read in one step, each (K, ...)."""
+    inputs, _ = wave._read(range(step, step + 1))
+    return [tensor[:, 0] for tensor in inputs]
 
 
 CHILD = """

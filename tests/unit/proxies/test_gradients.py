@@ -15,12 +15,13 @@ from mixwright.finals.models import build
 from mixwright.proxies import gradients as steps_in_parts
 from mixwright.proxies import resident, wave
 from mixwright.proxies import train as packed
+from mixwright.proxies.footprint import TOKENS_SHARE
 from mixwright.proxies.models.transformer import hf_state_dict
 from mixwright.proxies.optimizer import rate_factor
 from mixwright.proxies.resident import Resident
 from shard_files import VOCABULARY, split
 from small_bert import BERT
-from small_packs import RECIPE, SETTINGS, SHAPE, eight, numbers, opened, run
+from small_packs import RECIPE, SETTINGS, SHAPE, eight, inputs_of, numbers, opened, run
 
 CUT = replace(SETTINGS, micro_batch=3)  # of four: three and one
 
@@ -126,6 +127,7 @@ def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, 
     schedule = Schedule.of((0.2, 0.5, 0.3), shards, 32, 100, seed=5)
     at = np.array([7, 3, 99, 40])
     tokens = Resident.of(shards, 32, "cpu")
+    assert tokens.tokens.nbytes == resident.resident_bytes(shards)
     assert tokens.tokens.dtype == (torch.int16 if dtype == "uint16" else torch.int32)
     starts = torch.from_numpy(
         np.stack([tokens.starts(schedule, at), tokens.starts(schedule, at[::-1])])
@@ -133,6 +135,43 @@ def test_shards_on_the_device_give_the_tokens_that_are_read_on_the_host(folder, 
     assert (tokens.read(starts)[0].numpy() == schedule.read(at)).all() and (
         tokens.read(starts)[1].numpy() == schedule.read(at[::-1])
     ).all()
+
+
+def test_one_shard_of_four_bytes_makes_all_tokens_take_four(folder):
+    """What a device has to hold is counted from what it will hold, not from the files."""
+    shards = opened(folder / "llama")
+    wide = replace(shards[0], parts=(shards[0].tokens.astype("uint32"),))
+    mixed = [wide, *shards[1:]]
+    held = Resident.of(mixed, 32, "cpu").tokens
+    assert held.nbytes == resident.resident_bytes(mixed) == 2 * resident.resident_bytes(shards)
+
+
+class Device:
+    def __init__(self, memory: float) -> None:
+        self.total_memory = memory
+
+
+@pytest.mark.parametrize(("part", "fits"), [(0.99, True), (1.01, False)])
+def test_shards_take_their_share_of_a_device_and_no_more(folder, monkeypatch, part, fits):
+    shards = opened(folder / "llama")
+    memory = resident.resident_bytes(shards) / (part * TOKENS_SHARE)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Device(memory))
+    monkeypatch.setattr(Resident, "of", lambda shards, context, device: "held")
+    assert (resident.resident(shards, 32, "cuda") == "held") == fits
+
+
+def test_shards_pass_through_the_host_in_pieces(folder, monkeypatch):
+    """No more than a piece of them is in the host's memory, in one copy."""
+    monkeypatch.setattr(resident, "PIECE", 64)
+    shards = opened(folder / "llama")
+    sizes = []
+    from_numpy = torch.from_numpy
+    monkeypatch.setattr(
+        torch, "from_numpy", lambda piece: sizes.append(len(piece)) or from_numpy(piece)
+    )
+    held = Resident.of(shards, 32, "cpu")
+    assert max(sizes) == 64 and sum(sizes) == len(held.tokens)
 
 
 @pytest.mark.parametrize("piece", [100, 1 << 25])
@@ -161,29 +200,6 @@ def test_a_wave_that_reads_on_the_device_trains_to_the_same_numbers(folder, monk
     }
 
 
-@pytest.mark.parametrize(
-    ("error", "goes_on"),
-    [(RuntimeError("no capture\nhere"), True), (torch.OutOfMemoryError("full"), False)],
-)
-def test_a_step_that_cannot_be_recorded_runs_as_it_is(folder, monkeypatch, capsys, error, goes_on):
-    def failing(*args):
-        raise error
-
-    monkeypatch.setattr(wave, "StepGraph", failing)
-    one, other = (
-        wave.Wave(eight()[:2], SHAPE, opened(folder / "llama"), SETTINGS) for _ in range(2)
-    )
-    if not goes_on:
-        with pytest.raises(torch.OutOfMemoryError):
-            one._play(one._read(np.arange(4)))
-        return
-    for step in range(3):
-        one.optimizer.schedule(step), other.optimizer.schedule(step)
-        read = one._read(np.arange(4 * step, 4 * step + 4))
-        assert torch.equal(one._play(read), other._step(*read))
-    assert capsys.readouterr().err.count("(no capture)") == 1
-
-
 @pytest.mark.parametrize("architecture", ["llama", "gpt2"])
 def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architecture):
     """The third of three members, to 1e-5 nats/token.
@@ -205,7 +221,7 @@ def test_sixty_steps_are_those_of_a_plain_module_trained_alone(folder, architect
     for step in range(steps):
         at = np.arange(step * 4, step * 4 + 4)
         pack_of_three.optimizer.schedule(step)
-        ours = pack_of_three._step(*pack_of_three._read(at))[2]
+        ours = pack_of_three._step(*inputs_of(pack_of_three, step))[2]
         tokens = torch.from_numpy(pack_of_three.schedules[2].read(at))
         loss = torch.nn.functional.cross_entropy(
             plain(input_ids=tokens[:, :-1]).logits.flatten(0, 1), tokens[:, 1:].flatten()
@@ -247,46 +263,10 @@ def test_gradients_lie_in_memory_as_their_weights_do_and_are_float32(folder, sha
     texts = opened(folder / shape.architecture, shape.masked)
     pair = wave.Wave(eight()[:2], shape, texts, CUT)
     execution = replace(CUT.execution, dtype=dtype)
-    batch = pair._batch(*pair._read(np.arange(4)))
+    batch = pair._batch(*inputs_of(pair, 0))
     _, slopes = steps_in_parts.gradients(pair.parameters, batch, shape, execution)
     assert slopes.keys() == pair.parameters.keys()
     for name, of_members in slopes.items():
         for slope, weights in zip(of_members, pair.parameters[name], strict=True):
             assert slope.dtype == torch.float32 and slope.shape == weights.shape, name
             assert slope.stride() == weights.stride(), name
-
-
-class EmulatedGraph:
-    """Does on a CPU what a CUDA graph does: warms up, puts back what changed, replays in place."""
-
-    def __init__(self, step, inputs, changed):
-        self._step = step
-        self._inputs = [tensor.clone() for tensor in inputs]
-        saved = [tensor.clone() for tensor in changed]
-        for _ in range(3):
-            step(*self._inputs)
-        for tensor, values in zip(changed, saved, strict=True):
-            tensor.copy_(values)
-
-    def play(self, inputs):
-        for held, values in zip(self._inputs, inputs, strict=True):
-            held.copy_(values)
-        return self._step(*self._inputs)
-
-
-@pytest.mark.parametrize("shape", [SHAPE, BERT], ids=["llama", "bert"])
-def test_a_step_that_is_recorded_and_replayed_is_the_step_bit_for_bit(folder, shape, monkeypatch):
-    """All that a step changes is put back after the warm-up; nothing else is left of it."""
-    monkeypatch.setattr(wave, "StepGraph", EmulatedGraph)
-    texts = opened(folder / shape.architecture, shape.masked)
-    recorded, plain = (wave.Wave(eight()[:3], shape, texts, SETTINGS) for _ in range(2))
-    for step in range(4):
-        at = np.arange(4 * step, 4 * step + 4)
-        for one in (recorded, plain):
-            one.optimizer.schedule(step)
-        assert torch.equal(recorded._play(recorded._read(at)), plain._step(*plain._read(at)))
-        if step == 1:
-            # with fewer members it is another graph
-            recorded.leave([1]), plain.leave([1])
-    for name, tensor in plain.parameters.items():
-        assert torch.equal(tensor, recorded.parameters[name])

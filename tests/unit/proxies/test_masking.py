@@ -16,6 +16,12 @@ MASKING = Masking(seed=5, mask=MASK, end=END, vocabulary=VOCABULARY + 1)
 TEXT = 1 + np.arange(128) % 60
 
 
+def masked(text, domain, number, masking=MASKING):
+    """What is seen of a sequence, and its places to predict."""
+    inputs, places = masking.masked(text[None], [(domain, number)])
+    return inputs[0], places[0]
+
+
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
     return make_shards(tmp_path_factory.mktemp("shards"), masked=True)
@@ -23,7 +29,7 @@ def shards(tmp_path_factory):
 
 def test_fifteen_percent_are_chosen_and_most_of_them_hidden():
     """80 % masked, 10 % random, 10 % as they are: 5,700 chosen tokens, four standard errors."""
-    inputs, places = zip(*(MASKING.masked(TEXT, "a", number) for number in range(300)), strict=True)
+    inputs, places = zip(*(masked(TEXT, "a", number) for number in range(300)), strict=True)
     assert {len(at) for at in places} == {19} and round(0.15 * 128) == 19
     chosen = np.concatenate([row[at] for row, at in zip(inputs, places, strict=True)])
     truth = np.concatenate([TEXT[at] for at in places])
@@ -40,22 +46,20 @@ def test_fifteen_percent_are_chosen_and_most_of_them_hidden():
 
 
 def test_a_mask_is_a_function_of_seed_domain_and_number_alone():
-    first = MASKING.masked(TEXT, "a", 3)
-    assert all(
-        (one == other).all() for one, other in zip(first, MASKING.masked(TEXT, "a", 3), strict=True)
-    )
+    first = masked(TEXT, "a", 3)
+    assert all((one == other).all() for one, other in zip(first, masked(TEXT, "a", 3), strict=True))
     for other in (
-        MASKING.masked(TEXT, "b", 3),
-        MASKING.masked(TEXT, "a", 4),
-        replace(MASKING, seed=6).masked(TEXT, "a", 3),
+        masked(TEXT, "b", 3),
+        masked(TEXT, "a", 4),
+        masked(TEXT, "a", 3, replace(MASKING, seed=6)),
     ):
         assert (first[1] != other[1]).any()
 
 
 def test_end_tokens_are_predicted_only_where_nothing_else_is_left():
     ends = np.where(np.arange(128) % 4, TEXT, END)
-    assert (ends[MASKING.masked(ends, "a", 0)[1]] != END).all()
-    assert len(MASKING.masked(np.full(128, END), "a", 0)[1]) == 19
+    assert (ends[masked(ends, "a", 0)[1]] != END).all()
+    assert len(masked(np.full(128, END), "a", 0)[1]) == 19
 
 
 def test_a_run_reads_the_same_masks_in_any_order_and_another_at_every_pass(shards):

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from mixwright.corpus.shards import Examples
+from mixwright.proxies import scoring
 from mixwright.proxies.loss_rows import losses
 from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.models.transformer import hidden_states, initial, stack
@@ -112,3 +115,80 @@ def test_a_sequence_is_its_context_and_its_answer(parameters):
         alike = examples.scored_from == 1
         assert np.allclose(scores[:, alike], answer[name][:, alike], atol=1e-6)
         assert (scores[:, ~alike] < answer[name][:, ~alike]).all()
+
+
+def equal(one, other) -> bool:
+    return all(np.array_equal(one[name], other[name]) for name in TARGETS)
+
+
+@pytest.mark.parametrize(("room", "most"), [(0.5, 1), (2.5, 2), (100, 3)])
+def test_few_members_at_a_time_have_the_same_numbers(parameters, monkeypatch, room, most):
+    """A pass takes its share of a device's memory; batches do not depend on it."""
+    whole = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
+    members = []
+    plain = scoring.hidden_states
+
+    def watched(chosen, tokens, shape):
+        members.append(len(chosen["embedding"]))
+        return plain(chosen, tokens, shape)
+
+    monkeypatch.setattr(scoring, "hidden_states", watched)
+    exam = Exam.of(TARGETS, SHAPE.context)
+    largest = max(batch.tokens.numel() for batch in exam.batches)
+    bytes_of_a_pass = room * largest * scoring.token_bytes(SHAPE)
+    monkeypatch.setattr(scoring, "room_bytes", lambda device: bytes_of_a_pass)
+    assert equal(exam.loglikelihoods(parameters, SHAPE, torch.float32), whole)
+    assert max(members) == most
+
+
+def test_where_memory_is_full_fewer_members_are_scored_at_a_time(parameters, monkeypatch):
+    cut = Exam.of(TARGETS, SHAPE.context, batch_tokens=24)
+    whole = cut.loglikelihoods(parameters, SHAPE, torch.float32)
+    plain = scoring.hidden_states
+    refused = []
+
+    def full(chosen, tokens, shape):
+        if len(chosen["embedding"]) > 1:
+            refused.append(len(chosen["embedding"]))
+            raise torch.OutOfMemoryError("full")
+        return plain(chosen, tokens, shape)
+
+    monkeypatch.setattr(scoring, "hidden_states", full)
+    exam = Exam.of(TARGETS, SHAPE.context, batch_tokens=24)
+    assert len(exam.chunks) > 2
+    assert equal(exam.loglikelihoods(parameters, SHAPE, torch.float32), whole)
+    # The batches after the first do not try again.
+    assert refused == [3, 2]
+    monkeypatch.setattr(scoring, "hidden_states", lambda *_: full({"embedding": "ab"}, 0, 0))
+    with pytest.raises(torch.OutOfMemoryError):
+        exam.loglikelihoods(parameters, SHAPE, torch.float32)
+
+
+def test_batches_and_sums_that_are_too_many_for_a_device_stay_on_the_host(parameters, monkeypatch):
+    whole = Exam.of(TARGETS, SHAPE.context).loglikelihoods(parameters, SHAPE, torch.float32)
+    monkeypatch.setattr(scoring, "_sent", lambda array, device: torch.from_numpy(array))
+    exam = Exam.of(TARGETS, SHAPE.context, "cuda", batch_tokens=scoring.BATCH_TOKENS)
+    held = sum(
+        tensor.nbytes
+        for batch in exam.batches
+        for tensor in (batch.tokens, batch.places, batch.labels, batch.columns)
+    )
+    assert "_held_batches" in vars(exam) and held == exam.nbytes
+    monkeypatch.setattr(scoring, "HELD_BYTES", exam.nbytes - 1)
+    monkeypatch.setattr(scoring, "NUMBER_BYTES", 1 << 20)
+    again = Exam.of(TARGETS, SHAPE.context, "cuda", batch_tokens=scoring.BATCH_TOKENS)
+    assert equal(again.loglikelihoods(parameters, SHAPE, torch.float32), whole)
+    assert "_held_batches" not in vars(again)
+
+
+def test_a_batch_on_a_device_follows_the_shape_and_the_memory(monkeypatch):
+    monkeypatch.setattr(scoring, "room_bytes", lambda device: 4.0 * 2**30)
+    assert scoring.batch_tokens(SHAPE, "cpu") == scoring.BATCH_TOKENS
+    assert scoring.batch_tokens(SHAPE, "cuda") == scoring.BATCH_TOKENS_ON_DEVICE
+    wide = replace(SHAPE, width=4096, hidden=16_384, heads=32, context=2048)
+    size = scoring.batch_tokens(wide, "cuda")
+    assert wide.context <= size < scoring.BATCH_TOKENS_ON_DEVICE
+    assert size * scoring.token_bytes(wide) <= 4 * 2**30
+    # One window at least.
+    monkeypatch.setattr(scoring, "room_bytes", lambda device: 1.0)
+    assert scoring.batch_tokens(wide, "cuda") == wide.context

@@ -12,8 +12,8 @@ import torch
 from mixwright.proxies import cuda_graph, timing
 from mixwright.proxies.calibrated import kept_here
 from mixwright.proxies.footprint import (
-    HEAD_BYTES,
-    HEAD_NUMBERS,
+    DEVICE_LOGIT_BYTES,
+    DEVICE_LOGITS,
     LIBRARIES_SHARE,
     MOST,
     PIECE_MB,
@@ -50,7 +50,7 @@ def test_tokens_libraries_and_members_share_one_memory():
 def test_the_head_is_counted_once_for_a_wave(vocabulary):
     one = head_mb(vocabulary, 1, "cuda")
     assert one == 2_048 * vocabulary * 2 / 2**20
-    assert head_mb(vocabulary, 64, "cuda") <= HEAD_NUMBERS * HEAD_BYTES / 2**20
+    assert head_mb(vocabulary, 64, "cuda") <= DEVICE_LOGITS * DEVICE_LOGIT_BYTES / 2**20
     member = member_mb(SHAPE, vocabulary, 4, "fused", "cuda")
     side_by_side = wave_mb(SHAPE, vocabulary, 4, 64, "fused", "cuda")
     assert side_by_side == 64 * member + head_mb(vocabulary, 64, "cuda")

@@ -5,7 +5,7 @@ keys and values of GPT-2 and GPT-NeoX into one matrix, and GPT-2's matrices are 
 Here each product is orthogonalised for itself, and its rate follows its own outputs and inputs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,31 +114,43 @@ class Muon(torch.optim.Muon):
     ) -> None:
         super().__init__(parameters, **settings)
         # In the order of the parameters, for slices of them take their places later.
-        self._layouts = layouts or [PLAIN] * len(parameters)
-        self._dtype = dtype
+        self.layouts = layouts or [PLAIN] * len(parameters)
+        self.dtype = dtype
+
+    @property
+    def matrices(self) -> list[nn.Parameter]:
+        """The matrices, or their slices."""
+        (group,) = self.param_groups
+        matrices: list[nn.Parameter] = group["params"]
+        return matrices
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
         """Updates every parameter that has a gradient."""
         (group,) = self.param_groups
-        for parameter, layout in zip(group["params"], self._layouts, strict=True):
-            if parameter.grad is None:
-                continue
-            direction = self._direction(parameter, group["momentum"])
-            update = self._update(direction, layout)
+        numbers = []
+        for number, parameter in enumerate(group["params"]):
+            if parameter.grad is not None:
+                numbers.append(number)
+        for number, update in self._updates(numbers):
+            parameter = group["params"][number]
             parameter.mul_(1 - group["lr"] * group["weight_decay"])
             parameter.add_(update, alpha=-group["lr"])
         return None
 
-    def _direction(self, parameter: nn.Parameter, decay: float) -> Tensor:
-        """The gradient with its momentum, looked ahead (Nesterov)."""
+    def _updates(self, numbers: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
+        """What a learning rate of 1 takes off each of these matrices, in any order."""
+        for number in numbers:
+            yield number, update_of(self._direction(number), self.layouts[number], self.dtype)
+
+    def _direction(self, number: int) -> Tensor:
+        """The gradient of a matrix with its momentum, looked ahead (Nesterov)."""
+        (group,) = self.param_groups
+        decay = group["momentum"]
+        parameter = group["params"][number]
         gradient = parameter.grad
-        assert gradient is not None
         state = self.state[parameter]
         momentum = state.setdefault("momentum_buffer", torch.zeros_like(gradient))
         momentum.lerp_(gradient, 1 - decay)
-        return gradient.lerp(momentum, decay)
-
-    def _update(self, direction: Tensor, layout: Layout) -> Tensor:
-        """What a learning rate of 1 takes off a matrix, in the form of its direction."""
-        return update_of(direction, layout, self._dtype)
+        direction: Tensor = gradient.lerp(momentum, decay)
+        return direction

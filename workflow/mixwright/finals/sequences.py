@@ -1,5 +1,6 @@
 """The sequences of a final, and the share of each batch that a process reads."""
 
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -108,3 +109,16 @@ class Shares(Sampler[list[int]]):
         for step in range(self._steps):
             first = step * self._batch
             yield list(range(first + self._begin, first + self._end))
+
+
+def outlive_the_warning(worker: int) -> None:
+    """Makes a process that reads for a training ignore SIGTERM, which ends jobs.
+
+    Schedulers send it to every process of a job. The training takes another step and saves a
+    checkpoint then, and torch ends it where a reader of its died. A reader ends when the training
+    says so, and seconds after a training that is no more.
+
+    Args:
+        worker: its number, which has no part in what it reads.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

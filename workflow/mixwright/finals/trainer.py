@@ -22,7 +22,8 @@ from mixwright.finals.fused_loss import UNSCORED, Head
 from mixwright.finals.muon import Muon
 from mixwright.finals.muon_adamw import MuonAdamW
 from mixwright.finals.processes import Processes
-from mixwright.finals.sequences import Sequences, Shares
+from mixwright.finals.sequences import Sequences, Shares, outlive_the_warning
+from mixwright.finals.spread import SpreadMuon
 from mixwright.progress import say
 from mixwright.proxies.device import out_of_memory
 from mixwright.proxies.optimizer import rate_factor
@@ -153,7 +154,7 @@ class FinalTrainer(Trainer):
         if self.optimizer is None:
             if model is None:
                 model = self.model
-            muon = _muon(bool(self.args.fsdp))
+            muon = _muon(bool(self.args.fsdp), self._processes.size)
             dtype = torch.bfloat16 if self.args.bf16 else torch.float32
             self.optimizer = MuonAdamW.of(model, self.recipe.optimizer, muon, dtype)
         return self.optimizer
@@ -177,6 +178,7 @@ class FinalTrainer(Trainer):
             collate_fn=self.data_collator,
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
+            worker_init_fn=outlive_the_warning,
         )
 
     def training_step(
@@ -210,7 +212,7 @@ class FinalTrainer(Trainer):
         rows = len(labels)
         # every sequence of a run has as many labels; those that other processes read too
         counted = (labels != UNSCORED).sum().item() * self.recipe.batch / rows
-        pieces = self._pieces(self._prepare_inputs(inputs))
+        pieces = self._pieces(self._on_device(inputs))
         total = torch.zeros((), device=self.args.device)
         for number, (piece, weight) in enumerate(pieces):
             last = number == len(pieces) - 1
@@ -222,6 +224,13 @@ class FinalTrainer(Trainer):
                 self.accelerator.backward(loss)
             total += loss.detach()
         return total
+
+    def _on_device(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A batch where it is computed; from pinned memory it is copied beside the work there."""
+        moved = {}
+        for name, tensor in inputs.items():
+            moved[name] = tensor.to(self.args.device, non_blocking=tensor.is_pinned())
+        return moved
 
     def _pieces(self, inputs: dict[str, Any]) -> list[tuple[dict[str, Tensor], float]]:
         """A process's share of a batch in pieces, as many in every process, each with its weight.
@@ -264,10 +273,10 @@ class FinalTrainer(Trainer):
         return loss * (self._processes.size / num_items_in_batch)
 
 
-def _muon(sliced: bool) -> type[Muon]:
+def _muon(sliced: bool, processes: int) -> type[Muon]:
     """The class of Muon; the one for slices takes a second to import."""
-    if not sliced:
-        return Muon
-    from mixwright.finals.fsdp import GatheredMuon
+    if sliced:
+        from mixwright.finals.fsdp import SlicedMuon
 
-    return GatheredMuon
+        return SlicedMuon
+    return SpreadMuon if processes > 1 else Muon

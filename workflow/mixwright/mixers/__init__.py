@@ -148,6 +148,13 @@ MIXERS: dict[str, Method] = {
         reads=SWARM,
         limits=True,
     ),
+    "olmix": Method(
+        "laws.olmix:Olmix",
+        "The log-linear law, with a pull to natural that keeps it off corners, certified.",
+        "Olmix, arXiv 2602.12237",
+        reads=SWARM,
+        limits=True,
+    ),
     "additive": Method(
         "laws.additive:Additive",
         "The law `E + 1 / sum_i C_i w_i^g_i` at one scale, certified.",

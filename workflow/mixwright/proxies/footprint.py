@@ -10,6 +10,11 @@ from mixwright.learners import EXPLICIT_BELOW, MASKED
 
 # rows of logits that the fused head holds at a time, see proxies/models/fused_head.py
 LOGIT_ROWS = 256
+# On a GPU, see proxies/models/stacked_head.py: rows of a member at a time, at least and at most,
+# and logits of all members together. Each logit is held once, in the precision of the products.
+DEVICE_LOGIT_ROWS = (2_048, 8_192)
+DEVICE_LOGITS = 1 << 30
+DEVICE_LOGIT_BYTES = 2
 # by device: megabytes of activations of one packed member at a time
 PIECE_MB = {"cpu": 512, "cuda": 4_096}
 # share of a GPU's memory that the token shards may take, see proxies/resident.py
@@ -17,11 +22,6 @@ TOKENS_SHARE = 0.2
 # Share of a GPU's memory for libraries, for scoring beside a graph's pool, and for what lies
 # between tensors.
 LIBRARIES_SHARE = 0.2
-# On a GPU the head makes logits of so many rows of each member at a time, in bfloat16, and of all
-# members of a wave no more than so many numbers.
-HEAD_ROWS = 2_048
-HEAD_NUMBERS = 2**30
-HEAD_BYTES = 2
 # megabytes of all members of a wave on a CPU
 CPU_MB = 6_000
 # by device: members of a wave at most; more do not fit in the caches of a CPU
@@ -87,8 +87,10 @@ def head_mb(vocabulary: int, members: int, device: str) -> float:
     """
     if device == "cpu":
         return members * FLOAT_BYTES * LOGIT_COPIES * LOGIT_ROWS * vocabulary / 2**20
-    numbers = min(members * HEAD_ROWS * vocabulary, HEAD_NUMBERS)
-    return HEAD_BYTES * numbers / 2**20
+    least, most = DEVICE_LOGIT_ROWS
+    held = max(DEVICE_LOGITS, least * vocabulary)
+    numbers = min(members * most * vocabulary, held)
+    return DEVICE_LOGIT_BYTES * numbers / 2**20
 
 
 def activation_mb(

@@ -1,7 +1,7 @@
 """Computes losses and gradients of stacked members for one batch.
 
-All members go through one pass, or one compiled member after another; a batch may be read a few
-sequences at a time, so that its activations fit in memory.
+All members go through one pass, or on a CPU one compiled member after another. A batch may be read
+a few sequences at a time, so that its activations fit in memory.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from mixwright.proxies.models import strategy
 from mixwright.proxies.models.fused_head import head_loss
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import head, hidden_states
@@ -22,8 +23,8 @@ from mixwright.proxies.scoring import products_in
 # of torch.compile
 BACKEND = "inductor"
 
-# by parameter, one tensor a member
-Gradients = dict[str, list[Tensor]]
+# by parameter, of all members (K, ...) or one tensor a member
+Gradients = dict[str, Tensor | list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Execution:
     dtype: torch.dtype = torch.float32
     # sequences that a member reads at a time, their gradients summed; None is all of a step
     micro_batch: int | None = None
-    # by torch.compile, one member after another
+    # by torch.compile, on a CPU one member after another
     compiled: bool = False
 
 
@@ -66,23 +67,37 @@ def gradients(
 ) -> tuple[Tensor, Gradients]:
     """Returns (K,) mean losses in nats/token, and their gradients.
 
-    A member's numbers do not depend on how many members there are.
+    On a CPU a member's numbers do not depend on how many members there are.
     """
     members = len(batch.tokens)
-    size = 1 if execution.compiled else members
-    losses = []
-    by_name: Gradients = {name: [] for name in parameters}
-    for first in range(0, members, size):
-        chosen = slice(first, first + size)
-        leaves = {}
-        for name, tensor in parameters.items():
-            leaves[name] = tensor.detach()[chosen].requires_grad_()
-        losses.append(_step_loss(leaves, batch, chosen, shape, execution))
-        for name, leaf in leaves.items():
-            # mypy cannot know that every parameter takes part in the loss.
-            assert leaf.grad is not None
-            by_name[name] += leaf.grad.unbind(0)
-    return torch.cat(losses), by_name
+    if not execution.compiled or strategy.as_one(batch.tokens.device):
+        losses, stacked = _of_members(parameters, batch, slice(0, members), shape, execution)
+        return losses, {**stacked}
+    by_member = []
+    by_name: dict[str, list[Tensor]] = {name: [] for name in parameters}
+    for member in range(members):
+        chosen = slice(member, member + 1)
+        losses, slopes = _of_members(parameters, batch, chosen, shape, execution)
+        by_member.append(losses)
+        for name, slope in slopes.items():
+            by_name[name].append(slope[0])
+    return torch.cat(by_member), {**by_name}
+
+
+def _of_members(
+    parameters: Parameters, batch: Batch, members: slice, shape: Shape, execution: Execution
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Returns (members,) losses of some members, and their gradients (members, ...)."""
+    leaves = {}
+    for name, tensor in parameters.items():
+        leaves[name] = tensor.detach()[members].requires_grad_()
+    losses = _step_loss(leaves, batch, members, shape, execution)
+    slopes = {}
+    for name, leaf in leaves.items():
+        # mypy cannot know that every parameter takes part in the loss.
+        assert leaf.grad is not None
+        slopes[name] = leaf.grad
+    return losses, slopes
 
 
 def _step_loss(
@@ -122,7 +137,7 @@ def _backward(
 def _states(leaves: Parameters, tokens: Tensor, shape: Shape, compiled: bool) -> Tensor:
     """Returns (K, B T, W) final states."""
     if compiled:
-        return _compiled(shape)(leaves, tokens)
+        return _compiled(shape, strategy.as_one(tokens.device))(leaves, tokens)
     return hidden_states(leaves, tokens, shape)
 
 
@@ -159,14 +174,16 @@ def _states_at(states: Tensor, places: Tensor, context: int) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _compiled(shape: Shape) -> Callable[[Parameters, Tensor], Tensor]:
-    """Returns the compiled body of one member.
+def _compiled(shape: Shape, as_one: bool) -> Callable[[Parameters, Tensor], Tensor]:
+    """Returns the compiled body.
 
-    One graph serves every member of every wave, whatever their number.
+    On a CPU it is of one member, and serves every member of every wave. As one it is of all, and
+    made anew for any number of members once that has changed.
     """
     torch.set_float32_matmul_precision("highest")
 
     def body(parameters: Parameters, tokens: Tensor) -> Tensor:
         return hidden_states(parameters, tokens, shape)
 
-    return torch.compile(body, fullgraph=True, dynamic=False, backend=BACKEND)
+    dynamic = None if as_one else False
+    return torch.compile(body, fullgraph=True, dynamic=dynamic, backend=BACKEND)

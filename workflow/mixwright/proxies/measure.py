@@ -15,7 +15,7 @@ from mixwright.proxies.measurements import Floats, Measurements, Texts
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import stack
-from mixwright.proxies.scoring import Exam
+from mixwright.proxies.scoring import Exam, batch_tokens
 from mixwright.proxies.wave import PRECISIONS
 from mixwright.proxies.weights import Weights
 from mixwright.proxies.work import Work
@@ -126,6 +126,7 @@ class Scorer:
             texts.by_token,
             mask,
             bool(texts.alone),
+            batch_tokens(self.shape, proxy["device"]),
         )
         return exam.loglikelihoods(parameters, self.shape, precision)
 

@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mixwright.proxies.models import strategy
+from mixwright.proxies.slopes import Slopes, by_member, excess, excess_as_one, stacked
+
 # Of Muon's quintic a x + b x^3 + c x^5 (kellerjordan.github.io/posts/muon): steep at zero, and it
 # brings singular values near 1.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -52,10 +55,10 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 def _norms(matrices: Tensor) -> Tensor:
     """Returns (n,) Frobenius norms of (n, m, k)."""
-    if matrices.device.type == "cpu":
-        # One by one, so that no norm depends on how many matrices there are.
-        return torch.stack([matrix.norm() for matrix in matrices])
-    return matrices.norm(dim=(1, 2))
+    if strategy.as_one(matrices.device):
+        return torch.linalg.matrix_norm(matrices)
+    # One by one, so that no norm depends on how many matrices there are.
+    return torch.stack([matrix.norm() for matrix in matrices])
 
 
 def _polynomial(gram: Tensor) -> Tensor:
@@ -158,8 +161,20 @@ class Optimizer:
             on_device = torch.tensor(scales, device=device)
             self._scales[name] = on_device.view(-1, 1, 1)
 
-    def schedule(self, step: int) -> None:
-        """Sets the learning rates of step number `step` (from 0)."""
+    def schedule(self, step: int, rates: Tensor | None = None) -> None:
+        """Sets the learning rates of step number `step` (from 0).
+
+        Args:
+            step: The step.
+            rates: What `rates_at` returns for it, maybe on the device already.
+        """
+        if rates is None:
+            rates = self.rates_at(step)
+        self._rates.copy_(rates)
+        self._count.fill_(step + 1)
+
+    def rates_at(self, step: int) -> Tensor:
+        """Returns (2, K) learning rates of Muon and of AdamW at a step, on the host."""
         muon_rates = []
         adam_rates = []
         muon_rate = self.recipe["muon_lr"]
@@ -168,32 +183,54 @@ class Optimizer:
             factor = rate * rate_factor(step, steps, self.recipe)
             muon_rates.append(factor * muon_rate)
             adam_rates.append(factor * adam_rate)
-        rates = torch.tensor([muon_rates, adam_rates])
-        self._rates.copy_(rates)
-        self._count.fill_(step + 1)
+        return torch.tensor([muon_rates, adam_rates])
 
     @torch.no_grad()
-    def update(self, gradients: Mapping[str, Sequence[Tensor]]) -> None:
+    def update(self, gradients: Mapping[str, Slopes]) -> None:
         """Takes one step.
 
         Args:
-            gradients: By parameter, one tensor a member. They are overwritten.
+            gradients: By parameter, of all members (K, ...) or one tensor a member. They are
+                overwritten.
         """
-        divisors = self._divisors(gradients)
+        as_one = strategy.as_one(self._count.device)
+        divisors = self._divisors(gradients, as_one)
         for name in self.hidden:
-            gradient = torch.stack(list(gradients[name]))
-            self._muon(name, gradient, divisors)
+            self._muon(name, stacked(gradients[name]), divisors)
+        if as_one:
+            self._adamw_as_one(gradients, divisors)
+            return
+        weight_decay = self.recipe["weight_decay"]
         for k in range(len(self.courses)):
-            self._adamw(k, self._decayed, gradients, self.recipe["weight_decay"], divisors)
-            self._adamw(k, self._undecayed, gradients, 0.0, divisors)
+            divisor = None if divisors is None else divisors[k]
+            self._adamw([k], self._decayed, gradients, weight_decay, divisor)
+            self._adamw([k], self._undecayed, gradients, 0.0, divisor)
 
-    def _divisors(self, gradients: Mapping[str, Sequence[Tensor]]) -> Tensor | None:
+    def _divisors(self, gradients: Mapping[str, Slopes], as_one: bool) -> Tensor | None:
         """Returns (K,) numbers that gradients are divided by, or None where nothing is clipped."""
         limit = self.recipe["clip"]
         if not limit:
             return None
-        by_member = list(zip(*gradients.values(), strict=True))
-        return excess(by_member, limit)
+        if as_one:
+            return excess_as_one([stacked(slopes) for slopes in gradients.values()], limit)
+        return excess(list(zip(*gradients.values(), strict=True)), limit)
+
+    def _adamw_as_one(self, gradients: Mapping[str, Slopes], divisors: Tensor | None) -> None:
+        """Updates all members in one pass over their memory, as `_adamw` updates one.
+
+        One call serves members of equal steps and rates, for it has one learning rate.
+        """
+        whole = {}
+        for name in (*self._decayed, *self._undecayed):
+            whole[name] = stacked(gradients[name])
+            if divisors is not None:
+                whole[name].div_(by_member(divisors, whole[name]))
+        by_course: dict[tuple[int, float], list[int]] = {}
+        for k, course in enumerate(self.courses):
+            by_course.setdefault(course, []).append(k)
+        for members in by_course.values():
+            self._adamw(members, self._decayed, whole, self.recipe["weight_decay"], None)
+            self._adamw(members, self._undecayed, whole, 0.0, None)
 
     def keep(self, parameters: Mapping[str, Tensor], members: Sequence[int]) -> None:
         """Goes on with some members alone; `parameters` are theirs."""
@@ -206,13 +243,13 @@ class Optimizer:
         parameter = self.parameters[name]
         momentum = self.state[f"{name}.momentum"]
         if divisors is not None:
-            gradient.div_(_by_member(divisors, gradient))
+            gradient.div_(by_member(divisors, gradient))
         momentum.lerp_(gradient, 1 - MOMENTUM)
         ahead = gradient.lerp_(momentum, MOMENTUM)
         update = orthogonalised(_wide(ahead))
         if update.shape != parameter.shape:
             update = update.mT
-        rates = _by_member(self._rates[0], parameter)
+        rates = by_member(self._rates[0], parameter)
         weight_decay = self.recipe["weight_decay"]
         if weight_decay:
             parameter.mul_(1 - rates * weight_decay)
@@ -220,13 +257,13 @@ class Optimizer:
 
     def _adamw(
         self,
-        k: int,
+        members: Sequence[int],
         names: Sequence[str],
-        gradients: Mapping[str, Sequence[Tensor]],
+        gradients: Mapping[str, Slopes],
         weight_decay: float,
-        divisors: Tensor | None,
+        divisor: Tensor | None,
     ) -> None:
-        """Updates some parameters of member `k`, in one pass over its memory.
+        """Updates some parameters of members of one course, in one pass over their memory.
 
         torch.optim.AdamW calls the same kernel.
         """
@@ -235,10 +272,11 @@ class Optimizer:
         means = []
         squares = []
         for name in names:
-            parameters.append(self.parameters[name][k])
-            slopes.append(gradients[name][k])
-            means.append(self.state[f"{name}.mean"][k])
-            squares.append(self.state[f"{name}.square"][k])
+            for k in members:
+                parameters.append(self.parameters[name][k])
+                slopes.append(gradients[name][k])
+                means.append(self.state[f"{name}.mean"][k])
+                squares.append(self.state[f"{name}.square"][k])
         first, second = self.recipe["betas"]
         torch._fused_adamw_(
             parameters,
@@ -247,8 +285,8 @@ class Optimizer:
             squares,
             # of the largest squares, which amsgrad alone reads
             [],
-            [self._count] * len(names),
-            lr=self._rates[1, k],
+            [self._count] * len(parameters),
+            lr=self._rates[1, members[0]],
             beta1=first,
             beta2=second,
             weight_decay=weight_decay,
@@ -256,32 +294,8 @@ class Optimizer:
             amsgrad=False,
             maximize=False,
             # The kernel divides gradients by it.
-            grad_scale=None if divisors is None else divisors[k],
+            grad_scale=divisor,
         )
-
-
-def excess(gradients: Sequence[Sequence[Tensor]], limit: float) -> Tensor:
-    """Returns (members,) divisors, 1 or more, that clip gradients to a joint norm of `limit`.
-
-    Norms are taken one member at a time: over a dimension, the order of a sum depends on how many
-    members there are.
-
-    Args:
-        gradients: By member, one tensor a parameter.
-        limit: The largest norm of a member's gradients together.
-    """
-    norms = []
-    for tensors in gradients:
-        by_parameter = torch.stack(torch._foreach_norm(list(tensors)))
-        norms.append(by_parameter.norm())
-    divisors = (torch.stack(norms) + 1e-6) / limit
-    return divisors.clamp_(min=1.0)
-
-
-def _by_member(values: Tensor, like: Tensor) -> Tensor:
-    """Returns (K,) values as (K, 1, ...), with as many dimensions as `like`."""
-    ones = [1] * (like.dim() - 1)
-    return values.view(-1, *ones)
 
 
 def _wide(matrices: Tensor) -> Tensor:

@@ -12,10 +12,7 @@ from torch import Tensor
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints, Shard
-
-# share of a device's memory that tokens may take
-SHARE = 0.25
-
+from mixwright.proxies.footprint import TOKENS_SHARE
 
 # tokens that pass through the host's memory at once
 PIECE = 1 << 25
@@ -41,7 +38,7 @@ class Resident:
         """Copies the shards to `device`, in the order that schedules number them by."""
         parts = [part for shard in shards for part in shard.parts]
         # The same bits: torch computes little with uint16.
-        narrow = all(part.dtype == np.uint16 for part in parts)
+        narrow = is_narrow(shards)
         total = sum(len(part) for part in parts)
         tokens = torch.empty(total, dtype=torch.int16 if narrow else torch.int32, device=device)
         offsets = []
@@ -81,12 +78,22 @@ class Resident:
         return tokens
 
 
+def is_narrow(shards: Sequence[Shard]) -> bool:
+    """Returns whether every token of the shards takes two bytes."""
+    return all(part.dtype == np.uint16 for shard in shards for part in shard.parts)
+
+
+def resident_bytes(shards: Sequence[Shard]) -> int:
+    """Returns the bytes that the shards take on a device: one tensor, and no second copy."""
+    total = sum(shard.size for shard in shards)
+    return total * (2 if is_narrow(shards) else 4)
+
+
 def resident(shards: Sequence[Shard], context: int, device: str) -> Resident | None:
-    """Returns the shards on a GPU; None on a CPU, and where they take SHARE of its memory."""
+    """Returns the shards on a GPU; None on a CPU, and where they take over TOKENS_SHARE of it."""
     if device == "cpu":
         return None
-    size = sum(part.nbytes for shard in shards for part in shard.parts)
-    memory = torch.cuda.get_device_properties(0).total_memory
-    if size >= SHARE * memory:
+    memory = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
+    if resident_bytes(shards) > TOKENS_SHARE * memory:
         return None
     return Resident.of(shards, context, device)

@@ -1,9 +1,12 @@
 """Scores texts under stacked models, and under a model of transformers in the same windows.
 
 Windows of about one length are read together, and the output head is computed only where a token
-counts.
+counts. On a GPU a pass takes a bounded share of the memory, beside what training holds: batches
+follow from the shape and the device, and only the members of a pass from how much is free. So a
+full device changes no batch.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixwright.corpus.shards import Examples, Ints
+from mixwright.proxies.device import out_of_memory
+from mixwright.proxies.footprint import activation_mb
 from mixwright.proxies.models.fused_head import loglikelihoods
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.models.transformer import head, hidden_states
@@ -28,6 +33,15 @@ if TYPE_CHECKING:
 # tokens of a batch that one member reads; more leave the cache of a CPU
 BATCH_TOKENS = 1024
 BATCH_TOKENS_ON_DEVICE = 65_536
+# share of a GPU's memory that a pass may take, its logits not counted
+SHARE = 0.05
+# Bytes of an exam's batches, and of its sums, that stay on a GPU. Others are sent for each time.
+HELD_BYTES = 128 << 20
+# of tokens, places, labels, columns and sums
+NUMBER_BYTES = 8
+
+# log-likelihoods (members, scored) of a batch under some members
+Terms = Callable[["ExamBatch", slice], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +113,20 @@ class Exam:
 
     @property
     def batches(self) -> Iterable[ExamBatch]:
-        """The batches, held on the device; if `alone` they are too many and made each time."""
-        if self.alone:
+        """The batches on the device: held there, or made each time where they are too many."""
+        if self.alone or (self.device != "cpu" and self.nbytes > HELD_BYTES):
             return self._made_batches()
         return self._held_batches
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all batches."""
+        numbers = 0
+        for windows in self.chunks:
+            numbers += len(windows) * len(windows[-1].tokens)
+            # places, labels and columns
+            numbers += 3 * sum(len(window.labels) for window in windows)
+        return numbers * NUMBER_BYTES
 
     def _made_batches(self) -> Iterator[ExamBatch]:
         for windows in self.chunks:
@@ -122,14 +146,16 @@ class Exam:
         """
         device = parameters["embedding"].device.type
 
-        def terms(batch: ExamBatch) -> Tensor:
+        def terms(batch: ExamBatch, members: slice) -> Tensor:
+            chosen = {name: tensor[members] for name, tensor in parameters.items()}
             with products_in(precision, device):
-                states = hidden_states(parameters, batch.tokens.unsqueeze(0), shape)
+                states = hidden_states(chosen, batch.tokens.unsqueeze(0), shape)
                 # The same name: the states of all tokens are freed before the head is computed.
-                states, matrix = head(parameters, states[:, batch.places], shape)
+                states, matrix = head(chosen, states[:, batch.places], shape)
             return loglikelihoods(states, matrix, batch.labels, precision)
 
-        return self._summed(terms, len(parameters["embedding"]))
+        room = room_bytes(device)
+        return self._summed(terms, len(parameters["embedding"]), room / token_bytes(shape))
 
     def loglikelihoods_of(self, model: "PreTrainedModel") -> dict[str, NDArray[np.float64]]:
         """Returns the same of one model of transformers, so that K is 1.
@@ -142,35 +168,91 @@ class Exam:
         """
         readout: list[Readout] = []
 
-        def terms(batch: ExamBatch) -> Tensor:
+        def terms(batch: ExamBatch, _: slice) -> Tensor:
             if not readout:
                 readout.append(Readout.of(model, batch.tokens, masked=self.mask is not None))
             rows = readout[0].loglikelihoods(batch.tokens, batch.places, batch.labels)
             return rows.unsqueeze(0)
 
-        return self._summed(terms, 1)
+        return self._summed(terms, 1, math.inf)
 
-    def _summed(
-        self, terms: Callable[[ExamBatch], Tensor], members: int
-    ) -> dict[str, NDArray[np.float64]]:
-        """Sums the log-likelihoods (K, scored) of each batch by example, or by token."""
+    def _summed(self, terms: Terms, members: int, room: float) -> dict[str, NDArray[np.float64]]:
+        """Sums the log-likelihoods (K, scored) of each batch by example, or by token.
+
+        Args:
+            terms: Scores a batch under some members.
+            members: K.
+            room: Tokens of a pass at most, of all its members.
+
+        Raises:
+            RuntimeError: Memory does not hold a pass of one member.
+        """
         results: dict[str, NDArray[np.float64]] = {}
         if not self.targets:
             return results
         sizes = [self._columns_of(examples) for examples in self.targets.values()]
-        sums = torch.zeros(members, sum(sizes), dtype=torch.float64, device=self.device)
+        held = members * sum(sizes) * NUMBER_BYTES <= HELD_BYTES
+        place = self.device if held else "cpu"
+        sums = torch.zeros(members, sum(sizes), dtype=torch.float64, device=place)
+        most = members
         with torch.no_grad():
             for batch in self.batches:
-                sums.index_add_(1, batch.columns, terms(batch).double())
+                columns = batch.columns.to(place)
+                fitting = max(1, int(min(room / batch.tokens.numel(), most)))
+                start = 0
+                while start < members:
+                    part = slice(start, min(start + fitting, members))
+                    values = _unless_full(terms, batch, part)
+                    if values is None:
+                        # for the batches after this one too
+                        fitting = most = (part.stop - start + 1) // 2
+                        continue
+                    sums[part].index_add_(1, columns, values.double().to(place))
+                    start = part.stop
         by_target = sums.cpu().split(sizes, dim=1)
-        for target, part in zip(self.targets, by_target, strict=True):
-            results[target] = part.numpy()
+        for target, part_of_sums in zip(self.targets, by_target, strict=True):
+            results[target] = part_of_sums.numpy()
         return results
 
     def _columns_of(self, examples: Examples) -> int:
         if self.by_token:
             return int(examples.scored_tokens.sum())
         return len(examples)
+
+
+def _unless_full(terms: Terms, batch: ExamBatch, members: slice) -> Tensor | None:
+    """Scores a batch under some members; None where memory holds fewer of them alone.
+
+    It returns before the others are tried, for the error holds on to what filled the memory.
+    """
+    try:
+        return terms(batch, members)
+    except (MemoryError, RuntimeError) as error:
+        if members.stop - members.start < 2 or not out_of_memory(error):
+            raise
+    return None
+
+
+def room_bytes(device: str) -> float:
+    """Returns the bytes of activations that a pass of scoring may take; on a CPU no bound."""
+    if device == "cpu":
+        return math.inf
+    gpu = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return float(SHARE * gpu.total_memory)
+
+
+def token_bytes(shape: Shape) -> float:
+    """Returns the bytes that a token of a pass takes: those of one layer, for none is kept."""
+    layer_mb = activation_mb({**vars(shape), "layers": 1}, 1, shape.attention)
+    return layer_mb * 2**20 / shape.context
+
+
+def batch_tokens(shape: Shape, device: str) -> int:
+    """Returns the tokens of a batch that packed models of a shape read on a device."""
+    if device == "cpu":
+        return BATCH_TOKENS
+    fitting = int(room_bytes(device) / token_bytes(shape))
+    return min(BATCH_TOKENS_ON_DEVICE, max(fitting, shape.context))
 
 
 def products_in(precision: torch.dtype, device: str) -> AbstractContextManager[None]:
@@ -215,7 +297,7 @@ def _padded(windows: list[Window], device: str, mask: int | None) -> ExamBatch:
     if mask is not None:
         tokens.reshape(-1)[np.concatenate(places)] = mask
     return ExamBatch(
-        torch.from_numpy(tokens).to(device),
+        _sent(tokens, device),
         _joined(places, device),
         _joined(labels, device),
         _joined(columns, device),
@@ -224,5 +306,12 @@ def _padded(windows: list[Window], device: str, mask: int | None) -> ExamBatch:
 
 def _joined(arrays: list[Ints], device: str) -> Tensor:
     """Returns arrays end to end, as int64 on the device."""
-    flat = np.concatenate(arrays, dtype=np.int64)
-    return torch.from_numpy(flat).to(device)
+    return _sent(np.concatenate(arrays, dtype=np.int64), device)
+
+
+def _sent(array: Ints, device: str) -> Tensor:
+    """Returns an array on the device; nothing waits for the copy."""
+    tensor = torch.from_numpy(array)
+    if device == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -24,7 +24,7 @@ from mixwright.proxies.loss_rows import LossRows
 from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.resident import Resident, resident
-from mixwright.proxies.scoring import Exam
+from mixwright.proxies.scoring import Exam, batch_tokens
 from mixwright.proxies.wave import Member, Settings, Start, Wave
 from mixwright.proxies.weights import finite, rounded
 
@@ -120,7 +120,7 @@ class Pack:
                 due.append(k)
         alive = wave.alive.tolist() if due else []
         lively = [k for k in due if alive[k]]
-        scored = self._scored(self.exam, wave.weights(lively)) if lively else {}
+        scored = self._scored(wave, self.exam, wave.weights(lively)) if lively else {}
         for k in due:
             self._add_rows(wave, k, _row_of(scored, lively, k))
 
@@ -146,11 +146,14 @@ class Pack:
                 lively.append(row)
                 if wave.members[k].wants_loglikelihoods:
                     wanting.append(row)
-        scored = {}
+        scored: dict[str, NDArray[np.float64]] = {}
         if lively:
             weights = _chosen(stored, lively)
-            scored = self._scored(self.exam, weights) | self._scored(self.answers, weights)
-        recorded = self._scored(self.likelihoods, _chosen(stored, wanting)) if wanting else {}
+            for exam in (self.exam, self.answers):
+                scored |= self._scored(wave, exam, weights)
+        recorded = {}
+        if wanting:
+            recorded = self._scored(wave, self.likelihoods, _chosen(stored, wanting))
         for row, k in enumerate(ended):
             of_member = _row_of(scored, lively, row)
             self._add_rows(wave, k, of_member)
@@ -166,8 +169,17 @@ class Pack:
             )
             yield wave.members[k], result
 
-    def _scored(self, exam: Exam, weights: Parameters) -> dict[str, NDArray[np.float64]]:
+    def _scored(
+        self, wave: Wave, exam: Exam, weights: Parameters
+    ) -> dict[str, NDArray[np.float64]]:
         """Returns target -> (members, ...) log-likelihoods of an exam's texts."""
+        try:
+            return exam.loglikelihoods(weights, self.shape, self.settings.dtype)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+        # Not one member fits beside the recorded step. Outside the handler, as below.
+        wave.release()
         return exam.loglikelihoods(weights, self.shape, self.settings.dtype)
 
 
@@ -229,16 +241,21 @@ def train(
         MixwrightError: The device is missing, or its memory does not hold one member.
     """
     device = settings.device
-    prepare(device)
+    prepare(device, settings.precision)
     mask = mask_token(shards[0]) if shape.masked else None
     waiting = [member.steps for member in members if member.key not in finished]
+
+    def exam_of(texts: Mapping[str, Examples], by_token: bool = False, alone: bool = False) -> Exam:
+        size = batch_tokens(shape, device)
+        return Exam.of(texts, shape.context, device, by_token, mask, alone, size)
+
     pack = Pack(
         shape,
         shards,
         settings,
-        exam=Exam.of(targets, shape.context, device, mask=mask),
-        likelihoods=Exam.of(likelihoods, shape.context, device, by_token, mask, settings.alone),
-        answers=Exam.of(answers, shape.context, device, mask=mask),
+        exam=exam_of(targets),
+        likelihoods=exam_of(likelihoods, by_token, settings.alone),
+        answers=exam_of(answers),
         # A masked model's sequences are made on the host.
         resident=None if shape.masked else resident(shards, shape.context, device),
         on_finished=on_finished,

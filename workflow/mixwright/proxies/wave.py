@@ -12,8 +12,8 @@ from torch import Tensor
 from mixwright.corpus.allocation import Schedule, lay_out
 from mixwright.corpus.shards import Ints, Shard
 from mixwright.mixture import Mixture
-from mixwright.progress import say
-from mixwright.proxies.cuda_graph import StepGraph
+from mixwright.proxies.cuda_graph import Brake, Steps
+from mixwright.proxies.feed import Feed, Read
 from mixwright.proxies.gradients import Batch, Execution, gradients
 from mixwright.proxies.models.masking import Masking
 from mixwright.proxies.models.shape import Parameters, Shape
@@ -60,6 +60,8 @@ class Settings:
     # sequences that a member reads at a time; None is all of a step
     micro_batch: int | None = None
     compiled: bool = False
+    # whether a step on a GPU is recorded as a graph where it can be; changes no number
+    graph: bool = True
     checkpoint_seconds: float = 60.0
     # steps between checkpoints, in place of seconds
     checkpoint_steps: int | None = None
@@ -139,8 +141,9 @@ class Wave:
         self.alive = torch.ones(len(members), dtype=torch.bool, device=settings.device)
         length = max(steps) if settings.keeps_losses else 0
         self.losses = torch.zeros(len(members), length, device=settings.device)
-        self._graph: StepGraph | None = None
-        self._can_record = True
+        self._steps = Steps(settings.graph)
+        self._brake = Brake(settings.device)
+        self._feed = Feed(settings.device)
 
     def _schedule(self, member: Member, shards: Sequence[Shard]) -> Schedule:
         sequences = member.steps * self.settings.batch
@@ -181,6 +184,9 @@ class Wave:
 
     def leave(self, ended: Sequence[int]) -> None:
         """Goes on without these members, and frees their memory."""
+        # First, for it holds the memory of a step.
+        self.release()
+        self._feed.forget()
         remaining = [k for k in range(len(self.members)) if k not in ended]
         self.members = _chosen(self.members, remaining)
         self.schedules = _chosen(self.schedules, remaining)
@@ -191,22 +197,27 @@ class Wave:
         self.losses = self.losses[remaining]
         self.parameters = _of_members(self.parameters, remaining)
         self.optimizer.keep(self.parameters, remaining)
-        self._graph = None
+
+    def release(self) -> None:
+        """Frees the memory of the recorded step, if there is one; it is recorded again."""
+        self._steps.forget()
 
     def advance(self) -> None:
         """Takes one step of every member.
 
         A member that diverges goes on with NaN in its weights, and touches no other.
         """
-        first = self.step * self.settings.batch
-        inputs = self._read(np.arange(first, first + self.settings.batch))
-        self.optimizer.schedule(self.step)
-        on_cpu = self.settings.device == "cpu"
-        losses = self._step(*inputs) if on_cpu else self._play(inputs)
+        inputs, rates = self._feed.at(self.step, self.members, self._read)
+        self.optimizer.schedule(self.step, rates)
+        if self.settings.device == "cpu":
+            losses = self._step(*inputs)
+        else:
+            losses = self._steps.take(self._step, inputs)
         self.alive &= losses.isfinite()
         if self.settings.keeps_losses:
             self.losses[:, self.step] = losses
         self.step += 1
+        self._brake.stepped()
 
     def _step(self, *inputs: Tensor) -> Tensor:
         """Returns (K,) losses of one step; looks at no number on the host."""
@@ -215,35 +226,14 @@ class Wave:
         self.optimizer.update(slopes)
         return losses
 
-    def _play(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Takes the step as a CUDA graph, or kernel by kernel where none can be recorded.
+    def _read(self, steps: range) -> Read:
+        """Returns what every member reads in some steps, on the host, and their learning rates.
 
-        A graph lasts as long as the members stay the same.
+        Each input is (K, steps, sequences, ...): tokens, or where they begin among the resident
+        tokens, or the three arrays that a masked model needs.
         """
-        if self._graph is None and self._can_record:
-            changed = [*self.parameters.values(), *self.optimizer.state.values()]
-            try:
-                self._graph = StepGraph(self._step, inputs, changed)
-            except torch.OutOfMemoryError:
-                # The caller goes on with half of the members.
-                raise
-            except RuntimeError as error:
-                self._can_record = False
-                reason = str(error).splitlines()[0]
-                say(
-                    f"no graph of a step could be recorded ({reason});"
-                    " going on without, which is slower"
-                )
-        if self._graph is None:
-            return self._step(*inputs)
-        return self._graph.play(inputs)
-
-    def _read(self, positions: Ints) -> list[Tensor]:
-        """Returns what every member reads at these positions of its run, on the device.
-
-        Each is (K, sequences, ...): tokens, or where they begin among the resident tokens, or the
-        three arrays that a masked model needs.
-        """
+        batch = self.settings.batch
+        positions = np.arange(steps.start * batch, steps.stop * batch)
         lay_out(self.schedules, positions)
         by_member: list[tuple[Ints, ...]] = []
         for k, schedule in enumerate(self.schedules):
@@ -255,12 +245,14 @@ class Wave:
                 by_member.append((schedule.read(positions),))
         inputs = []
         for arrays in zip(*by_member, strict=True):
-            stacked = torch.from_numpy(np.stack(arrays))
-            inputs.append(stacked.to(self.settings.device))
-        return inputs
+            stacked = np.stack(arrays)
+            of_steps = (len(arrays), len(steps), batch, *stacked.shape[2:])
+            inputs.append(torch.from_numpy(stacked.reshape(of_steps)))
+        rates = [self.optimizer.rates_at(step) for step in steps]
+        return inputs, torch.stack(rates)
 
     def _batch(self, *inputs: Tensor) -> Batch:
-        """Makes a batch of what `_read` returns."""
+        """Makes a batch of what `_read` returns of one step."""
         if self.maskings:
             tokens, places, labels = inputs
             return Batch(tokens, labels, places)

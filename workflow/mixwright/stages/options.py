@@ -126,6 +126,7 @@ OPTIONS = {
     "force": "replace the file that is there",
     "floor": "DOMAIN=MIN, any number: the smallest weight of a domain",
     "folds": "number of parts into which the runs are cut; each is predicted from the others",
+    "gpu": "measure how fast this machine's GPU trains, in up to 3 minutes",
     "goal": "target that the proposal is for, in a study with one goal a target",
     "group": "'A+B<=NUMBER', also >= or =, any number: a limit on a sum of weights",
     "harvest": "folder of the harvested text; empty where the source is another one",

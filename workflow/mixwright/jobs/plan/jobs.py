@@ -46,6 +46,7 @@ MEASURED_FITS = {
     "effective-data": 10.0,
     "ensemble": 140.0,
     "log-linear": 7.0,
+    "olmix": 7.0,
     "regmix": 65.0,
     "regmix-linear": 8.0,
 }

@@ -2,6 +2,9 @@
 
 Logits live for a few rows at a time: they never leave the cache where the vocabulary is small,
 and never fill the memory where it is not. The gradient is made where the logits are.
+
+This is how a CPU computes them, a member at a time. Where members are computed as one, as on a GPU,
+`stacked_head` does.
 """
 
 from collections.abc import Iterator
@@ -9,11 +12,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-# Logits held at a time on a CPU: 2 MB stay in the cache.
+from mixwright.proxies.models import stacked_head, strategy
+
+# Logits held at a time: 2 MB stay in the cache.
 LOGITS = 1 << 19
 # No fewer rows than these, or products run at a third of their speed at a vocabulary of 50,000.
 ROWS = 256
-LOGITS_ON_DEVICE = 1 << 27
 
 
 @torch.no_grad()
@@ -37,10 +41,12 @@ def head_loss(
     Returns:
         losses (K,) in nats/token, gradient of states (K, N, W), gradient of head (K, W, V).
     """
+    if strategy.as_one(states.device):
+        return stacked_head.head_loss(states, head, labels, dtype, count)
     losses = torch.zeros(len(states), device=states.device)
     grad_states = torch.empty_like(states)
-    grad_head = torch.empty_like(head)
-    for at in _member_slices(states):
+    grad_head = torch.empty_like(head, dtype=torch.float32)
+    for at in _single_members(states):
         matrix = head[at].to(dtype)
         buffers = _buffers(states[at], head.shape[2], dtype)
         for rows, logits, probabilities in buffers:
@@ -107,8 +113,10 @@ def loglikelihoods(states: Tensor, head: Tensor, labels: Tensor, dtype: torch.dt
         labels: (N,) int64, the same for all members.
         dtype: precision of the product.
     """
+    if strategy.as_one(states.device):
+        return stacked_head.loglikelihoods(states, head, labels, dtype)
     result = torch.empty(states.shape[:2], device=states.device)
-    for at in _member_slices(states):
+    for at in _single_members(states):
         matrix = head[at].to(dtype)
         for rows in _chunks(states[at], head.shape[2]):
             x = states[at, rows].to(dtype)
@@ -124,14 +132,12 @@ def _chunk_loglikelihoods(x: Tensor, matrix: Tensor, labels: Tensor) -> Tensor:
     return logs.gather(2, index).squeeze(2)
 
 
-def _member_slices(states: Tensor) -> list[slice]:
-    """Returns members whose logits are computed at once: one on a CPU, for its cache, else all."""
-    size = 1 if states.device.type == "cpu" else len(states)
-    return [slice(start, start + size) for start in range(0, len(states), size)]
+def _single_members(states: Tensor) -> list[slice]:
+    """Returns one slice a member: the logits of one stay in the cache."""
+    return [slice(member, member + 1) for member in range(len(states))]
 
 
 def _chunks(states: Tensor, vocabulary: int) -> list[slice]:
     """Returns rows whose logits are held at once."""
-    budget = LOGITS if states.device.type == "cpu" else LOGITS_ON_DEVICE
-    size = max(ROWS, budget // (vocabulary * len(states)))
+    size = max(ROWS, LOGITS // (vocabulary * len(states)))
     return [slice(start, start + size) for start in range(0, states.shape[1], size)]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from mixwright.proxies.models import strategy
 from mixwright.proxies.models.kernels import LayerNorm
 from mixwright.proxies.models.parts import (
     Layer,
@@ -38,6 +39,8 @@ from mixwright.proxies.models.shape import FirstWeights, Parameters, Shape
 from mixwright.proxies.models.states import State, module, scale_and_shift
 
 GELU = {"gpt2": "tanh", "bert": "none"}
+# numbers of bfloat16 in 16 bytes
+ALIGNED = 8
 
 
 def initial(shape: Shape, seed: int) -> Parameters:
@@ -126,7 +129,8 @@ def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, 
 
         y = layernorm(gelu(x T^T + b_t)),  logits = [y, 1] [E^T; b]
 
-    so that the bias b of the head is one more row of the matrix: the fused head needs no bias.
+    so that the bias b of the head is one more row of the matrix: the fused head needs no bias. On a
+    GPU rows of zeros follow, for products are slow where a row is no multiple of 16 bytes.
     """
     matrix = parameters["embedding"].mT
     if not shape.masked:
@@ -135,9 +139,13 @@ def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, 
     x = shifted(product, parameters["transform_bias"])
     x = gelu(x, approximate=GELU[shape.architecture])
     x = LayerNorm.apply(x, parameters["norms"][:, -1], shape.norm_epsilon)
-    inputs = torch.cat([x, torch.ones_like(x[..., :1])], -1)
+    inputs = [x, torch.ones_like(x[..., :1])]
     bias = parameters["head_bias"].unsqueeze(1)
-    return inputs, torch.cat([matrix, bias], 1)
+    rows = [matrix, bias]
+    if strategy.as_one(x.device):
+        inputs.append(x.new_zeros(*x.shape[:2], ALIGNED - 1))
+        rows.append(bias.new_zeros(len(bias), ALIGNED - 1, bias.shape[2]))
+    return torch.cat(inputs, -1), torch.cat(rows, 1)
 
 
 def hf_state_dict(weights: Parameters, shape: Shape) -> dict[str, Tensor]:

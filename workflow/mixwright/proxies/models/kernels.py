@@ -1,16 +1,19 @@
 """The parts of a training step whose gradient is written by hand.
 
-They take few passes over memory, and no number depends on how many members share a step: sums
+They take few passes over memory. On a CPU no number depends on how many members share a step: sums
 over rows are taken a member at a time. In the formulas dy is the gradient of the loss by y, * is
 the product of elements, and mean is over the last dimension.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+from mixwright.proxies.models import strategy
 
 
 class RMSNorm(Function):
@@ -66,16 +69,14 @@ class NormedProducts(Function):
         unit, factor, scale, weight, *saved = ctx.saved_tensors
         matrices = saved[: len(grads)]
         folded = saved[len(grads) :]
-        grad_unit = torch.bmm(grads[0], folded[0].mT)
-        for grad, matrix in zip(grads[1:], folded[1:], strict=True):
-            grad_unit = grad_unit.baddbmm_(grad, matrix.mT)
+        grad_unit = _summed_products(grads, folded)
         grad_folded = []
         grad_weights = []
         for matrix, grad in zip(matrices, grads, strict=True):
             product = _laid_like(matrix, factor, grad)
             grad_folded.append(product)
             grad_weights.append((product * matrix).sum(2))
-        grad_x = _before_rms(grad_unit.float(), unit, scale)
+        grad_x = _before_rms(grad_unit, unit, scale)
         grad_weight = torch.stack(grad_weights).sum(0)
         grad_matrices = [product.mul_(weight.unsqueeze(2)) for product in grad_folded]
         return grad_x, grad_weight, None, *grad_matrices
@@ -96,17 +97,34 @@ def _before_rms(grad: Tensor, unit: Tensor, scale: Tensor) -> Tensor:
 def _row_sums(x: Tensor) -> Tensor:
     """Returns the sums over rows (K, W) of x (K, N, W).
 
-    They are taken a member at a time: in one sum over all, the order of additions depends on K.
+    On a CPU they are taken a member at a time: in one sum over all, the order of additions depends
+    on K.
     """
+    if strategy.as_one(x.device):
+        return x.sum(1)
     return torch.stack([member.sum(0) for member in x])
+
+
+def _summed_products(grads: Sequence[Tensor], matrices: Sequence[Tensor]) -> Tensor:
+    """Returns the sum over m of grads[m] matrices[m]^T, (K, N, W) float32."""
+    first = grads[0]
+    if strategy.sums_in_float32(first.device, first.dtype):
+        total = strategy.product(first, matrices[0].mT)
+        for grad, matrix in zip(grads[1:], matrices[1:], strict=True):
+            strategy.add_product(total, grad, matrix.mT, first=False)
+        return total
+    total = torch.bmm(first, matrices[0].mT)
+    for grad, matrix in zip(grads[1:], matrices[1:], strict=True):
+        total = total.baddbmm_(grad, matrix.mT)
+    return total.float()
 
 
 def _laid_like(matrix: Tensor, factor: Tensor, grad: Tensor) -> Tensor:
     """Returns factor^T grad in float32, laid in memory as the matrix is."""
     transposed = matrix.stride(-1) != 1
     if transposed:
-        return torch.bmm(grad.mT, factor).mT.float()
-    return torch.bmm(factor.mT, grad).float()
+        return strategy.product(grad.mT, factor).mT
+    return strategy.product(factor.mT, grad)
 
 
 def product_dtype(x: Tensor) -> torch.dtype:
@@ -167,15 +185,23 @@ class LayerNorm(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         unit, scale, weight = ctx.saved_tensors
-        grad_weights = []
-        for grad_member, unit_member in zip(grad, unit, strict=True):
-            sums = (grad_member * unit_member).sum(0), grad_member.sum(0)
-            grad_weights.append(torch.stack(sums))
+        grad_weight = _scale_and_shift_sums(grad, unit)
         grad_unit = grad * weight[:, :1]
         along = (grad_unit * unit).mean(-1, keepdim=True)
         centred = grad_unit - grad_unit.mean(-1, keepdim=True)
         grad_x = centred.addcmul_(unit, along, value=-1).mul_(scale)
-        return grad_x, torch.stack(grad_weights), None
+        return grad_x, grad_weight, None
+
+
+def _scale_and_shift_sums(grad: Tensor, unit: Tensor) -> Tensor:
+    """Returns the sums over rows of grad * unit and of grad, (K, 2, W)."""
+    if strategy.as_one(grad.device):
+        return torch.stack([(grad * unit).sum(1), grad.sum(1)], 1)
+    by_member = []
+    for grad_member, unit_member in zip(grad, unit, strict=True):
+        sums = (grad_member * unit_member).sum(0), grad_member.sum(0)
+        by_member.append(torch.stack(sums))
+    return torch.stack(by_member)
 
 
 class Shift(Function):

@@ -53,7 +53,7 @@ def hidden_states(parameters: Parameters, tokens: Tensor, shape: Shape) -> Tenso
 def head(parameters: Parameters, states: Tensor, shape: Shape) -> tuple[Tensor, Tensor]:
     """Returns the two factors of the logits: inputs (K, N, W') and matrix (K, W', V).
 
-    W' is W, and W + 1 for bert, whose bias is a row of the matrix.
+    W' is W, and more for bert, whose bias is a row of the matrix.
 
     Args:
         parameters: K members.

@@ -26,6 +26,7 @@ COMMON = (
     "autoscale",
     "mixmin",
     "unimax",
+    "olmix",
 )
 
 
