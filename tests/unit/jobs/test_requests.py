@@ -4,7 +4,7 @@ import pytest
 
 from least_study import study
 from mixwright.jobs import resources
-from mixwright.jobs.plan.devices import DEVICES
+from mixwright.jobs.plan.devices import DEVICES, ON_GPU
 from mixwright.jobs.requests import (
     LONG_MINUTES,
     Request,
@@ -161,6 +161,17 @@ def test_a_batch_that_is_scored_asks_for_its_own_runs():
         runs = sum(len(planned.packs[pack]) for pack in packs)
         expected = resources.memory_mb(planned.of_pack(packs[0]), "proxy", runs=runs)
         assert resources.batch_mb(planned, batch) == expected
+
+
+def test_time_is_asked_for_by_the_table_that_the_plan_quotes():
+    planned = proxies(512, **SIXTY)
+    runs = next(iter(planned.packs.values()))
+    shape = planned.proxy["shape"]
+    speed = DEVICES["a100"].flops_per_second(shape, "bfloat16", False)
+    trained = 6 * parameters(shape, 50_432) * sum(run.tokens for run in runs)
+    minutes = proxy_request(planned, runs).minutes - resources.START_MINUTES
+    assert minutes == pytest.approx(2 * trained / speed / 60, rel=0.05)
+    assert "our own trainers were not measured on a GPU" in ON_GPU
 
 
 def test_a_calibration_asks_for_one_member_of_a_gpu_and_for_a_wave_of_a_cpu():

@@ -4,15 +4,18 @@ No test here needs a GPU, and none says how fast one is.
 """
 
 import math
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mixwright.proxies import cuda_graph, timing
+from mixwright.proxies import timing
 from mixwright.proxies.calibrated import kept_here
+from mixwright.proxies.cuda_graph import WARM_UP_STEPS, Steps
 from mixwright.proxies.footprint import (
     DEVICE_LOGIT_BYTES,
+    DEVICE_LOGIT_ROWS,
     DEVICE_LOGITS,
     LIBRARIES_SHARE,
     MOST,
@@ -48,9 +51,9 @@ def test_tokens_libraries_and_members_share_one_memory():
 
 @pytest.mark.parametrize("vocabulary", [512, 50_432, 250_000])
 def test_the_head_is_counted_once_for_a_wave(vocabulary):
-    one = head_mb(vocabulary, 1, "cuda")
-    rows = min(8_192, DEVICE_LOGITS // vocabulary)
-    assert one == pytest.approx(rows * vocabulary * 2 / 2**20, rel=1e-3)
+    row_mb = DEVICE_LOGIT_BYTES * vocabulary / 2**20
+    least, most = DEVICE_LOGIT_ROWS
+    assert least * row_mb <= head_mb(vocabulary, 1, "cuda") <= most * row_mb
     assert head_mb(vocabulary, 64, "cuda") <= DEVICE_LOGITS * DEVICE_LOGIT_BYTES / 2**20
     member = member_mb(SHAPE, vocabulary, 4, "fused", "cuda")
     side_by_side = wave_mb(SHAPE, vocabulary, 4, 64, "fused", "cuda")
@@ -255,14 +258,20 @@ def test_whole_steps_of_the_real_batch_are_timed(micro_batch, monkeypatch):
     rows = []
     real = timing.timed_step
 
-    def watched(step, inputs, changed, device, recorded):
+    def watched(step, inputs):
         rows.append(tuple(inputs[0].shape[:2]))
-        return real(step, inputs, changed, device, recorded)
+        return real(step, inputs)
 
     monkeypatch.setattr(timing, "timed_step", watched)
     choice = Choice(micro_batch=micro_batch, wave=3)
     assert timing.seconds_of_replays(CPU, 64, choice, recorded=False) > 0
     assert rows == [(3, CPU["batch"])]
+
+
+def test_a_masked_model_s_steps_are_timed_too():
+    shape = CPU["shape"] | {"architecture": "bert"}
+    choice = Choice(micro_batch=2, wave=2)
+    assert timing.seconds_of_replays(CPU | {"shape": shape}, 64, choice, recorded=False) > 0
 
 
 def test_a_gpu_s_members_are_made_of_one():
@@ -293,46 +302,61 @@ def test_slow_steps_are_repeated_less_often(seconds, steps, monkeypatch):
         return torch.ones(1)
 
     monkeypatch.setattr(timing.time, "monotonic", lambda: clock[0])
-    assert timing.timed_step(step, [], [], "cpu", recorded=False) == seconds
-    # two before it: one that warms up, and one that says how long it takes
-    assert len(calls) == steps + 2
+    assert timing.timed_step(step, []) == seconds
+    # those before a recording, and one that says how long it takes
+    assert len(calls) == timing.UNTIMED + 1 + steps
 
 
-def test_a_recording_is_replayed_and_a_step_that_cannot_be_recorded_is_timed_as_it_is(
-    monkeypatch, capsys
-):
-    played = []
+class Recording:
+    """A recording that needs no GPU."""
 
-    class Recording:
-        def __init__(self, step, inputs, changed):
-            self.step = step
+    def __init__(self, step, inputs):
+        self.step = step
+        self.played = 0
 
-        def play(self, inputs):
-            played.append(len(inputs))
-            return self.step(*inputs)
+    def play(self, inputs):
+        self.played += 1
+        return self.step(*inputs)
 
-    monkeypatch.setattr(cuda_graph, "StepGraph", Recording)
-    inputs = [torch.ones(2)]
-    assert timing.timed_step(torch.neg, inputs, [], "cpu", recorded=True) > 0
-    assert len(played) == timing.REPLAYS + 2
 
-    class Failing:
-        def __init__(self, step, inputs, changed):
-            raise RuntimeError("operation not permitted when stream is capturing")
+def timed_by(record):
+    """Times a step that is recorded so; returns what was recorded, and the steps taken."""
+    recordings = []
+    taken = []
 
-    monkeypatch.setattr(cuda_graph, "StepGraph", Failing)
-    assert timing.timed_step(torch.neg, inputs, [], "cpu", recorded=True) > 0
-    assert len(played) == timing.REPLAYS + 2
-    printed = capsys.readouterr()
-    assert "timing it without" in printed.out + printed.err
+    def step(tensor):
+        taken.append(1)
+        return tensor.neg()
 
-    class Full:
-        def __init__(self, step, inputs, changed):
-            raise torch.OutOfMemoryError("full")
+    def recorded(step, inputs):
+        recordings.append(record(step, inputs))
+        return recordings[-1]
 
-    monkeypatch.setattr(cuda_graph, "StepGraph", Full)
+    steps = Steps(record=recorded, warm_up=lambda step, inputs: step(*inputs))
+    assert timing.timed_step(partial(timing._taken, steps, step), [torch.ones(2)]) > 0
+    return recordings, len(taken)
+
+
+def test_what_is_timed_are_replays_of_one_recording():
+    (recording,), taken = timed_by(Recording)
+    # of the steps before those that are timed, the last is a replay
+    assert timing.UNTIMED > WARM_UP_STEPS
+    assert recording.played == timing.UNTIMED - WARM_UP_STEPS + 1 + timing.REPLAYS
+    assert taken == timing.UNTIMED + 1 + timing.REPLAYS
+
+
+def test_a_step_that_cannot_be_recorded_is_timed_as_it_is_and_a_full_memory_is_not():
+    def failing(step, inputs):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    recordings, taken = timed_by(failing)
+    assert not recordings and taken == timing.UNTIMED + 1 + timing.REPLAYS
+
+    def full(step, inputs):
+        raise torch.OutOfMemoryError("full")
+
     with pytest.raises(torch.OutOfMemoryError):
-        timing.timed_step(torch.neg, inputs, [], "cpu", recorded=True)
+        timed_by(full)
 
 
 def test_a_gpu_that_is_full_is_an_answer(monkeypatch):

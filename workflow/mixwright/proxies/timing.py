@@ -9,16 +9,17 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixwright.progress import say
 from mixwright.proxies.trials import Choice
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from mixwright.proxies.cuda_graph import Steps
     from mixwright.proxies.gradients import Batch
     from mixwright.proxies.models.shape import Parameters, Shape
     from mixwright.proxies.wave import Settings
@@ -30,6 +31,9 @@ STEPS = 2
 # Tokens of one member in a timed step on a GPU, at most; it is rounded up to whole pieces of a
 # batch. A longer step is more pieces of the same time.
 GPU_TOKENS = 2**17
+# Steps before them: those that training takes before it records a step, the one that it records,
+# and a replay.
+UNTIMED = 5
 # replays that are timed on a GPU; fewer where they would take longer than so many seconds
 REPLAYS = 20
 REPLAY_SECONDS = 10.0
@@ -79,11 +83,13 @@ def seconds_of_replays(
         proxy: The proxy section of a resolved study.
         vocabulary: Tokens that the tokenizer knows.
         choice: How a pack is computed.
-        recorded: Whether the step is recorded as a CUDA graph, as training does.
+        recorded: Whether the step is recorded as a CUDA graph, as training does. Where it cannot
+            be, it is timed kernel by kernel, as training then goes on.
 
     Raises:
         RuntimeError: Memory does not hold the choice.
     """
+    from mixwright.proxies.cuda_graph import Steps
     from mixwright.proxies.gradients import Batch, gradients
     from mixwright.proxies.models.shape import Shape
     from mixwright.proxies.optimizer import Optimizer
@@ -106,59 +112,37 @@ def seconds_of_replays(
         optimizer.update(slopes)
         return losses
 
-    changed = [*parameters.values(), *optimizer.state.values()]
-    seconds = timed_step(step, inputs, changed, device, recorded)
+    steps = Steps(recorded)
+    take = step if device == "cpu" else partial(_taken, steps, step)
+    seconds = timed_step(take, inputs)
     return seconds / (choice.wave * rows * shape.context)
 
 
-def timed_step(
-    step: Callable[..., "Tensor"],
-    inputs: Sequence["Tensor"],
-    changed: Sequence["Tensor"],
-    device: str,
-    recorded: bool,
-) -> float:
-    """Returns the mean seconds of a step, after those that warm it up.
+def _taken(steps: "Steps", step: Callable[..., "Tensor"], *inputs: "Tensor") -> "Tensor":
+    """Takes a step as training does: a few kernel by kernel, then replayed."""
+    return steps.take(step, inputs)
+
+
+def timed_step(step: Callable[..., "Tensor"], inputs: Sequence["Tensor"]) -> float:
+    """Returns the mean seconds of a step, after those that warm it up and record it.
 
     Args:
         step: Takes `inputs` and returns one tensor.
         inputs: What it reads.
-        changed: The tensors that it changes.
-        device: cpu or cuda.
-        recorded: Whether it is recorded as a CUDA graph. Where that fails, it is timed kernel by
-            kernel, as training then goes on.
     """
-    play = _recorded(step, inputs, changed) if recorded else None
 
     def taken(count: int) -> float:
         """Seconds of so many steps; reading a number waits for the device."""
         began = time.monotonic()
         for _ in range(count):
-            output = step(*inputs) if play is None else play(inputs)
+            output = step(*inputs)
         output.sum().item()
         return time.monotonic() - began
 
-    taken(1)
+    taken(UNTIMED)
     one = max(taken(1), 1e-9)
     count = min(REPLAYS, max(FEWEST_REPLAYS, int(REPLAY_SECONDS / one)))
     return taken(count) / count
-
-
-def _recorded(
-    step: Callable[..., "Tensor"], inputs: Sequence["Tensor"], changed: Sequence["Tensor"]
-) -> "Callable[[Sequence[Tensor]], Tensor] | None":
-    """Returns what replays the step; None where none can be recorded."""
-    from mixwright.proxies.cuda_graph import StepGraph
-    from mixwright.proxies.device import out_of_memory
-
-    try:
-        return StepGraph(step, inputs, changed).play
-    except RuntimeError as error:
-        if out_of_memory(error):
-            raise
-        reason = str(error).splitlines()[0]
-        say(f"no graph of a step could be recorded ({reason}); timing it without")
-    return None
 
 
 def _rows_on_gpu(batch: int, micro_batch: int, context: int) -> int:
