@@ -56,6 +56,15 @@ def test_a_mask_is_a_function_of_seed_domain_and_number_alone():
         assert (first[1] != other[1]).any()
 
 
+def test_a_mask_is_what_it_was_when_sequences_were_masked_one_by_one():
+    """Stored runs were trained on such masks: another order of the draws would be other runs."""
+    company = [("b", 0), ("a", 3), ("a", 4)]
+    inputs, places = MASKING.masked(np.stack([TEXT] * 3), company)
+    expected = [12, 18, 24, 27, 30, 42, 45, 50, 90, 91, 93, 94, 96, 99, 103, 112, 117, 118, 127]
+    assert places[1].tolist() == expected
+    assert inputs[1][expected].tolist() == [13, 38, 21, *[64] * 13, 58, 64, 64]
+
+
 def test_end_tokens_are_predicted_only_where_nothing_else_is_left():
     ends = np.where(np.arange(128) % 4, TEXT, END)
     assert (ends[masked(ends, "a", 0)[1]] != END).all()

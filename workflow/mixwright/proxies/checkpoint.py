@@ -8,12 +8,13 @@ import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.serialization import config
 
 from mixwright.files import remove_leftovers, written
 from mixwright.mixture import digest
@@ -85,12 +86,17 @@ class Checkpoint:
     def save(self, state: dict[str, Any]) -> None:
         """Replaces the file by `state`, atomically.
 
+        Tensors on a GPU go to the host one after the other as they are written, each through
+        pinned memory. So the host holds one of them, and each is copied and written once. A step
+        that is still computed ends first.
+
         Where it cannot be written, as on a full disk, a warning says so, and the last one stays.
         """
         if self._path is None:
             return
         try:
-            with self._clock.saving(), written(self._path) as partial:
+            pinned = _through_pinned_memory(_on_device(state))
+            with self._clock.saving(), written(self._path) as partial, pinned:
                 torch.save(state, partial)
         except (OSError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
@@ -130,6 +136,23 @@ class Checkpoint:
         if self._folder is None:
             return []
         return sorted(self._folder.glob(f"{self._name}*.pt"))
+
+
+@contextmanager
+def _through_pinned_memory(pinned: bool) -> Iterator[None]:
+    """Lets torch.save copy tensors of a GPU so, where `pinned`."""
+    before = config.save.use_pinned_memory_for_d2h
+    config.save.use_pinned_memory_for_d2h = pinned
+    try:
+        yield
+    finally:
+        config.save.use_pinned_memory_for_d2h = before
+
+
+def _on_device(state: Mapping[str, Any]) -> bool:
+    """Whether weights of a state lie on a GPU."""
+    weights = state.get("parameters", {})
+    return any(tensor.is_cuda for tensor in weights.values())
 
 
 def _read(path: Path) -> dict[str, Any] | None:

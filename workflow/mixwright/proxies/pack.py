@@ -232,6 +232,7 @@ def _settings(study: Study) -> Settings:
         precision=proxy["precision"],
         micro_batch=proxy["micro_batch"],
         compiled=proxy["compile"],
+        graph=proxy.get("graph") is not False,
         checkpoint_seconds=proxy["checkpoint_seconds"],
         alone=evaluation.get("masked") == "alone",
         epochs_of=study.epochs_of,

@@ -83,7 +83,7 @@ class Masking:
         random_tokens = (_at(token, chosen) * self.vocabulary).astype(np.int64)
         chances = _at(chance, chosen)
         conditions = [chances < MASKED, chances < MASKED + RANDOM]
-        replacements = [np.int64(self.mask), random_tokens]
+        replacements: list[Any] = [np.int64(self.mask), random_tokens]
         inputs = tokens.copy()
         replaced = np.select(conditions, replacements, _at(tokens, chosen))
         np.put_along_axis(inputs, chosen, replaced, axis=1)
