@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo autoscale chemistry toxcast browser test test-cluster test-trainers lint docs bench clean clean-store
+.PHONY: help install demo autoscale chemistry toxcast browser kernels test test-cluster test-trainers lint docs bench clean clean-store
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,14 @@ browser: .venv/browser ## what tests of pages need: playwright and, as root, Deb
 		-c constraints.txt --editable ".[browser]" && touch $@ \
 		|| echo "tests of pages will skip: pip could not install playwright"
 
-test: install browser lint ## lint, then all tests but those of the cluster
+# CUDA builds of torch bring Triton; the CPU's do not. Its interpreter needs no GPU.
+kernels: .venv/kernels ## what tests of GPU kernels need: Triton, whose interpreter runs them here
+.venv/kernels: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		-c constraints.txt --editable ".[kernels]" && touch $@ \
+		|| echo "tests of GPU kernels will skip: pip could not install triton"
+
+test: install browser kernels lint ## lint, then all tests but those of the cluster
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) \
 		--dist loadscope --no-loadscope-reorder
 

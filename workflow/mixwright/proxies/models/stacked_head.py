@@ -141,15 +141,12 @@ def plain_losses(logits: Tensor, labels: Tensor, scale: float | None) -> Tensor:
 def _plain_part(logits: Tensor, labels: Tensor, scale: float | None) -> Tensor:
     """Returns the losses (k, n) of some rows, and overwrites these if there is a scale."""
     index = labels.unsqueeze(2)
-    work = logits.float()
-    normaliser = torch.logsumexp(work, -1, keepdim=True)
-    losses = normaliser - work.gather(2, index)
+    logs = torch.log_softmax(logits, -1, dtype=torch.float32)
+    losses = -logs.gather(2, index)
     if scale is not None:
-        work.sub_(normaliser).exp_()
-        work.scatter_add_(2, index, torch.full_like(losses, -1.0))
-        work.mul_(scale)
-        if work.dtype != logits.dtype:
-            logits.copy_(work)
+        slopes = logs.exp_()
+        slopes.scatter_add_(2, index, torch.full_like(losses, -1.0))
+        torch.mul(slopes, scale, out=logits)
     return losses.squeeze(2)
 
 
