@@ -1,4 +1,4 @@
-"""Lists of GPUs that are not there, without nvidia-smi and in containers: files of the test's own."""
+"""Lists of invented GPUs, without nvidia-smi and in containers: files of the test's own."""
 
 import os
 import sys

@@ -35,4 +35,4 @@ def is_mounted(folder: Path) -> bool:
 
     One that is mounted may be shared with other containers; one on the root is not.
     """
-    return os.stat(folder).st_dev != os.stat("/").st_dev
+    return folder.stat().st_dev != Path("/").stat().st_dev

@@ -63,7 +63,7 @@ def of_driver(devices: Path, driver: Path) -> str:
     A container sees the files of all GPUs of its machine, and may have some of them only: those
     whose device is there.
     """
-    lines = []
+    lines: list[str] = []
     for file in sorted(driver.glob("gpus/*/information")):
         facts = dict(re.findall(r"^([^:\n]+?):\s*(.*?)\s*$", file.read_text(), re.MULTILINE))
         uuid = facts.get("GPU UUID", "")
