@@ -455,7 +455,7 @@ def test_jobs_on_cuda_without_a_gpu_end_in_one_line(command, shards, tmp_path, m
     from mixwright.__main__ import main
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(lease, "_listing", str)
+    monkeypatch.setattr(lease, "list_gpus", str)
     config = least(proxy={"device": "cuda"})
     config.write(tmp_path / "study.json")
     folders = [str(shard.tokens.filename.parent) for shard in shards]

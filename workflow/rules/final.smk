@@ -45,9 +45,11 @@ rule evaluate_finals:
         "logs/{study}/evaluate_finals/{pack}.log",
     conda:
         f"../../envs/{STUDY.learner.environment}.yaml"
+    threads: CONFIG["final"]["processes"]
     resources:
-        gpu=int(CONFIG["final"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final", runs=1),
+        **placement(CONFIG["final"], None),
+        mem_mb=lambda _, attempt: attempt
+        * memory_mb(STUDY, "final", CONFIG["final"]["processes"], runs=1),
         runtime=lambda wc, attempt: attempt
         * scoring_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
     params:
@@ -58,7 +60,7 @@ rule evaluate_finals:
         ),
         version=VERSIONS["evaluate"],
     shell:
-        "python -m mixwright evaluate-finals --study results/{wildcards.study}/study.json"
+        launch(CONFIG["final"]) + " evaluate-finals --study results/{wildcards.study}/study.json"
         " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
         " --scores {output.scores:q} --documents {output.documents:q} 2>&1 | tee {log:q}"
 
@@ -74,9 +76,11 @@ rule evaluate_snapshots:
         "logs/{study}/evaluate_snapshots/{pack}.log",
     conda:
         f"../../envs/{STUDY.learner.environment}.yaml"
+    threads: CONFIG["final"]["processes"]
     resources:
-        gpu=int(CONFIG["final"]["device"] == "cuda"),
-        mem_mb=lambda wc, attempt: attempt * memory_mb(STUDY, "final", runs=1),
+        **placement(CONFIG["final"], None),
+        mem_mb=lambda _, attempt: attempt
+        * memory_mb(STUDY, "final", CONFIG["final"]["processes"], runs=1),
         runtime=lambda wc, attempt: attempt
         * snapshot_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
     params:
@@ -87,7 +91,8 @@ rule evaluate_snapshots:
         ),
         version=VERSIONS["evaluate"],
     shell:
-        "python -m mixwright evaluate-snapshots --study results/{wildcards.study}/study.json"
+        launch(CONFIG["final"])
+        + " evaluate-snapshots --study results/{wildcards.study}/study.json"
         " --finals {input.finals:q} --shards {input.shards:q} --targets {input.targets:q}"
         " --to {output.scores:q} 2>&1 | tee {log:q}"
 
@@ -105,7 +110,7 @@ rule evaluate_tasks:
         "../../envs/tasks.yaml"
     threads: CONFIG["final"]["processes"]
     resources:
-        **placement(CONFIG["final"]),
+        **placement(CONFIG["final"], None),
         mem_mb=lambda _, attempt: attempt * memory_mb(STUDY, "final", CONFIG["final"]["processes"]),
         runtime=lambda wc, attempt: attempt * task_minutes(STUDY, len(STUDY.final_packs[wc.pack])),
     params:

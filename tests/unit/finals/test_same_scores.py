@@ -101,7 +101,7 @@ def test_proxies_and_finals_score_the_same_tokens(tmp_path, monkeypatch):
     work = Work.of([], {}, shards, held, of_proxies)
     scored = []
 
-    def scored_by_finals(folder, texts, study, mask):
+    def scored_by_finals(folder, texts, study, mask, processes):
         scored.append(texts)
         return {name: np.zeros(len(examples)) for name, examples in texts.items()}
 
@@ -211,7 +211,7 @@ def test_a_final_reads_as_many_tokens_as_it_was_trained_on(tmp_path, monkeypatch
     model.save_pretrained(tmp_path / "model")
     contexts = []
 
-    def seen_context(model, texts, context, device, mask):
+    def seen_context(model, texts, context, device, mask, processes):
         contexts.append(context)
         return {}
 

@@ -14,7 +14,7 @@ import yaml
 
 from mixwright.jobs.doctor import examine, machine, profiles, software
 from mixwright.jobs.doctor.finding import Finding, output_of
-from mixwright.jobs.doctor.gpus import gpus
+from mixwright.jobs.doctor.gpus import QUERY, gpus
 from mixwright.jobs.doctor.slurm import minutes_of, partitions, slurm
 from mixwright.jobs.doctor.software import needed, packages
 
@@ -169,6 +169,32 @@ def test_gpus_that_torch_cannot_use(cuda, fault, tmp_path):
     findings = by_name(gpus(run, tmp_path / "none", torch_file(tmp_path, cuda)))
     assert findings["torch"].state == "note" and fault in findings["torch"].says
     assert findings["bfloat16"].state == "note"  # a T4 has none
+
+
+@pytest.mark.parametrize(
+    ("build", "answer", "words"),
+    [
+        (
+            "hip: Optional[str] = '6.4.1'",
+            "True 8\n",
+            "built for ROCm 6.4.1 (untested), sees 8 GPUs",
+        ),
+        ("hip: Optional[str] = '6.4.1'", "False 0\n", "is the driver older than its ROCm?"),
+        ("cuda: Optional[str] = '13.0'", "False 0\n", "install the build for your ROCm"),
+    ],
+)
+def test_gpus_of_amd_are_named_as_untested(build, answer, words, tmp_path):
+    version_file = tmp_path / "version.py"
+    version_file.write_text(f"__version__ = '2.13.0'\n{build}\n")
+    (tmp_path / "kfd").touch()
+    run = answering({(sys.executable, "-c"): answer})
+    findings = by_name(gpus(run, tmp_path / "none", version_file, tmp_path / "kfd"))
+    assert "untested" in findings["GPUs"].says and not findings["GPUs"].settings
+    assert findings["torch"].state == "note" and words in findings["torch"].says
+    # NVIDIA's, where there are both
+    both = answering({QUERY[:2]: H100, (sys.executable, "-c"): answer})
+    findings = by_name(gpus(both, tmp_path / "none", version_file, tmp_path / "kfd"))
+    assert "H100" in findings["GPUs"].says
 
 
 def test_a_cpu_with_bfloat16(tmp_path):

@@ -6,7 +6,7 @@ asked too.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from mixwright import tables
 from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.corpus.unigram import Unigrams, scored_counts
+from mixwright.finals.processes import ALONE, Processes
 from mixwright.finals.stored import check_there
 from mixwright.numerics.ratio import ratio
 from mixwright.progress import Log, say
@@ -43,8 +44,9 @@ def evaluate_finals(
     study: Study,
     choices: Mapping[str, Choices] = NO_CHOICES,
     log: Log = say,
+    processes: Processes = ALONE,
 ) -> Scored:
-    """Scores each model of a FINALS table once.
+    """Scores each model of a FINALS table once; several processes share the texts of each.
 
     A final that diverged has no score. Of the others `evaluation.final_tokens` of every text are
     scored, and their questions asked. An arm with a goal of its own is scored on that target
@@ -64,7 +66,8 @@ def evaluate_finals(
     pairs = 0
     # no folder is a final that diverged
     for folder, arms in finals.groupby("folder", sort=False, dropna=True):
-        losses = folder_losses(str(folder), tasks | questions.texts, study, mask)
+        texts = tasks | questions.texts
+        losses = folder_losses(str(folder), texts, study, mask, processes)
         answered = questions.scores({name: -nats for name, nats in losses.items()})
         unigram = _unigram(arms.realised.iloc[0], shards, tasks)
         for arm in arms.itertuples():
@@ -81,7 +84,8 @@ def evaluate_finals(
                     of_task = of_task.assign(**columns)
                 scores += [names | row for row in rows]
                 documents.append(of_task)
-        log(f"scored {pairs:,} pairs of a final and a task")
+        if processes.leads:
+            log(f"scored {pairs:,} pairs of a final and a task")
     if not scores:
         return Scored(_empty(tables.SCORES), _empty(tables.DOCUMENTS))
     return Scored(pd.DataFrame(scores), pd.concat(documents, ignore_index=True))
@@ -124,10 +128,12 @@ def model_losses(
     context: int,
     device: str = "cpu",
     mask: int | None = None,
+    processes: Processes = ALONE,
 ) -> dict[str, NDArray[np.float64]]:
     """Scores texts under a model of transformers, in the windows and with the masks of proxies.
 
-    Batches are made smaller until the device's memory holds one.
+    Batches are made smaller until the device's memory holds one. Of several processes each scores
+    its part of the batches that one would score, and all have the losses; every one has to call it.
 
     Args:
         model: on the device, and ready to evaluate.
@@ -135,6 +141,7 @@ def model_losses(
         context: tokens that the model reads at most.
         device: cpu or cuda.
         mask: the token that masks; None for a causal model.
+        processes: those that share the texts.
 
     Returns:
         name -> (examples,) nats, summed over each example's scored tokens.
@@ -143,21 +150,41 @@ def model_losses(
     from mixwright.proxies.scoring import BATCH_TOKENS, BATCH_TOKENS_ON_DEVICE, Exam
 
     size = BATCH_TOKENS if device == "cpu" else BATCH_TOKENS_ON_DEVICE
-    loglikelihoods = None
-    while loglikelihoods is None:
+    loglikelihoods: Mapping[str, NDArray[np.float64]] = {}
+    while True:
         exam = Exam.of(texts, context, device, mask=mask, batch_tokens=size)
+        # by length: every process gets batches of every length
+        own_part = exam.chunks[processes.rank :: processes.size]
+        is_full = False
         try:
-            loglikelihoods = exam.loglikelihoods_of(model)
+            loglikelihoods = replace(exam, chunks=own_part).loglikelihoods_of(model)
         except Exception as error:
             # One window is the smallest batch.
-            if size <= context or not out_of_memory(error):
+            is_full = size > context and out_of_memory(error)
+            if not is_full:
                 raise
-            size //= 2
-    return {name: -values[0] for name, values in loglikelihoods.items()}
+        # all of them cut batches of one size
+        if not processes.any(is_full):
+            break
+        size //= 2
+    return {name: -_in_all(values[0], processes) for name, values in loglikelihoods.items()}
+
+
+def _in_all(parts: NDArray[np.float64], processes: Processes) -> NDArray[np.float64]:
+    """The sum over the processes, of which each has the part that it scored."""
+    if processes.size == 1:
+        return parts
+    import torch
+
+    return np.asarray(processes.sum(torch.from_numpy(parts)).numpy())
 
 
 def folder_losses(
-    folder: str, texts: Mapping[str, Examples], study: Study, mask: int | None
+    folder: str,
+    texts: Mapping[str, Examples],
+    study: Study,
+    mask: int | None,
+    processes: Processes = ALONE,
 ) -> dict[str, NDArray[np.float64]]:
     """Scores texts under the model of a folder, a final's or a copy's; else as `model_losses`.
 
@@ -178,7 +205,7 @@ def folder_losses(
     model = kind.from_pretrained(folder, dtype=torch.float32).to(device).eval()
     # as it was trained; what it starts from may be able to read more
     context = study.final["shape"]["context"]
-    return model_losses(model, texts, context, device, mask)
+    return model_losses(model, texts, context, device, mask, processes)
 
 
 def _unigram(

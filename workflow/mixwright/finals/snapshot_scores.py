@@ -10,6 +10,7 @@ import pandas as pd
 from mixwright import tables
 from mixwright.corpus.choices import Choices
 from mixwright.corpus.shards import Examples, Shard
+from mixwright.finals.processes import ALONE, Processes
 from mixwright.finals.score import folder_losses, score
 from mixwright.finals.snapshots import SNAPSHOTS, missing_copies, snapshot_steps
 from mixwright.progress import Log, say
@@ -25,6 +26,7 @@ def evaluate_snapshots(
     study: Study,
     choices: Mapping[str, Choices] = NO_CHOICES,
     log: Log = say,
+    processes: Processes = ALONE,
 ) -> pd.DataFrame:
     """Scores the copies of each model of a FINALS table on every target, as SNAPSHOT_SCORES.
 
@@ -39,6 +41,7 @@ def evaluate_snapshots(
         study: the study; a target may be a domain of it.
         choices: target -> its questions.
         log: takes the lines of progress.
+        processes: those that share the texts of each copy; every one has to call it.
 
     Raises:
         MixwrightError: a target has no example.
@@ -53,7 +56,7 @@ def evaluate_snapshots(
     for model, arms in finals.groupby("folder", sort=False, dropna=True):
         folder = Path(str(model)).parent
         missing = missing_copies(folder, study.final, study.final_steps)
-        if missing:
+        if missing and processes.leads:
             log(
                 f"{_names(arms)}: no copy at {', '.join(missing)} tokens, which is left out;"
                 " store: refresh trains the final again"
@@ -61,12 +64,12 @@ def evaluate_snapshots(
         for tokens in copies:
             if tokens in missing:
                 continue
-            losses = folder_losses(
-                str(folder / SNAPSHOTS / tokens), tasks | questions.texts, study, mask
-            )
+            copy = str(folder / SNAPSHOTS / tokens)
+            losses = folder_losses(copy, tasks | questions.texts, study, mask, processes)
             scored = _scores(tasks, losses, questions)
             rows += _of_arms(arms, int(tokens), scored)
-            log(f"scored {_names(arms)} at {tokens} tokens")
+            if processes.leads:
+                log(f"scored {_names(arms)} at {tokens} tokens")
     return pd.DataFrame(rows, columns=tables.SNAPSHOT_SCORES.schema.names)
 
 

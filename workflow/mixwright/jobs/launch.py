@@ -1,4 +1,4 @@
-"""How the job that trains finals is started, and what it asks of the scheduler.
+"""How a job that trains or scores finals is started, and what it asks of the scheduler.
 
 One process: python. Several on one node: torchrun. Several nodes: srun, and torchrun on each.
 """
@@ -18,7 +18,7 @@ MEETING = (
 
 
 def launch(final: Mapping[str, Any], warned: int = GRACE) -> str:
-    """Returns the words before `train-finals` in the rule's shell command.
+    """Returns the words before `train-finals`, or what scores them, in the rule's shell command.
 
     Args:
         final: the study's section `final`.
@@ -49,25 +49,32 @@ def warning(seconds: int = GRACE) -> str:
     return f"--signal=TERM@{seconds}"
 
 
-def placement(final: Mapping[str, Any], warned: int = GRACE) -> dict[str, Any]:
+def placement(final: Mapping[str, Any], warned: int | None = GRACE) -> dict[str, Any]:
     """Returns what the scheduler is asked for: GPUs, a warning, how processes lie on nodes.
 
     Memory and cores are asked for elsewhere, for one node.
 
     Args:
         final: the study's section `final`.
-        warned: seconds between the warning and the end.
+        warned: seconds between the warning and the end; None: no warning, for a job that would
+            save nothing then.
     """
     nodes, processes = final["nodes"], final["processes"]
     with_gpus = final["device"] == "cuda"
+    extra = []
+    if nodes > 1:
+        extra.append("--ntasks-per-node=1")
+        if with_gpus:
+            extra.append(f"--gpus-per-node={processes}")
+    if warned is not None:
+        extra.append(warning(warned))
+    resources: dict[str, Any] = {}
     if nodes == 1:
-        gpus = processes if with_gpus else 0
-        resources: dict[str, Any] = {"gpu": gpus, "slurm_extra": warning(warned)}
+        resources["gpu"] = processes if with_gpus else 0
         if processes > 1:
             resources["nodes"] = 1
-        return resources
-    extra = "--ntasks-per-node=1"
-    if with_gpus:
-        extra += f" --gpus-per-node={processes}"
-    extra += f" {warning(warned)}"
-    return {"mpi": "srun", "nodes": nodes, "tasks": nodes, "slurm_extra": extra}
+    else:
+        resources |= {"mpi": "srun", "nodes": nodes, "tasks": nodes}
+    if extra:
+        resources["slurm_extra"] = " ".join(extra)
+    return resources

@@ -7,7 +7,6 @@ A lease is a locked file for each device; it ends with the process that holds it
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -17,17 +16,27 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.files import locked
+from mixwright.jobs.container import in_container, is_mounted
+from mixwright.jobs.listing import VARIABLE, list_gpus
 from mixwright.progress import say
 
 # of the machine, for all its users: TMPDIR may be a job's own
 FOLDER = Path(os.environ.get("MIXWRIGHT_LEASES", "/tmp/mixwright-gpus"))
-VARIABLE = "CUDA_VISIBLE_DEVICES"
-SCHEDULERS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "SGE_TASK_ID", "FLUX_JOB_ID")
+# who has one of these variables set may have assigned devices
+SCHEDULERS = (
+    "SLURM_JOB_ID",
+    "PBS_JOBID",
+    "LSB_JOBID",
+    "SGE_TASK_ID",
+    "FLUX_JOB_ID",
+    "KUBERNETES_SERVICE_HOST",
+)
 # Where there is one of them there may be a GPU: here, or on a machine that gets jobs from here.
 SENDERS = ("sbatch", "qsub", "bsub", "flux", "kubectl")
 PROGRAMS = ("nvidia-smi", *SENDERS)
-GPU_FILES = ("nvidia*", "kfd")
+GPU_FILES = ("nvidia*", "kfd", "dxg")
 PAUSE = 1.0  # seconds between two tries
+TOLD = ".told"  # a file beside the locks: it was said that other containers do not see them
 
 # open files of this process: they stay open, and locked, until it ends
 _held: list[int] = []
@@ -80,7 +89,7 @@ def take(
     Args:
         count: how many devices.
         environment: the variables to read and change.
-        listing: returns what `nvidia-smi -L` prints; None: ask it.
+        listing: returns what `nvidia-smi -L` prints; None: ask it, or the driver.
         folder: where the locked files lie.
         pause: seconds between two tries.
 
@@ -91,13 +100,13 @@ def take(
         MixwrightError: fewer devices are in sight than are needed.
     """
     if listing is None:
-        listing = _listing
+        listing = list_gpus
     devices = visible(environment.get(VARIABLE), listing())
     scheduled = any(name in environment for name in SCHEDULERS)
     if scheduled and len(devices) <= count:
         return []
     if not devices and VARIABLE not in environment:
-        # torch says what is wrong with devices that nvidia-smi does not know
+        # torch says what is wrong with devices that nobody lists
         return []
     if len(devices) < count:
         raise MixwrightError(
@@ -105,6 +114,7 @@ def take(
             f"widen {VARIABLE}, or ask for fewer"
         )
     leased = _try(devices, count, folder)
+    _tell_of_container(folder)
     if not leased:
         say(f"waiting for {count} of {len(devices)} GPUs; other jobs hold them ({folder})")
     while not leased:
@@ -189,13 +199,19 @@ def _locked(folder: Path, uuid: str) -> int | None:
     return None
 
 
-def _listing() -> str:
-    """What `nvidia-smi -L` prints; nothing where there is no such program."""
-    command = ["nvidia-smi", "-L"]
+def _tell_of_container(folder: Path) -> None:
+    """Says once a folder that other containers do not see the leases in it."""
+    if not in_container() or is_mounted(folder):
+        return
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
+        os.close(os.open(folder / TOLD, os.O_CREAT | os.O_EXCL, 0o644))
+    except OSError:
+        return
+    say(
+        f"leases of GPUs lie in {folder}, which is this container's own: where other containers use"
+        " the same GPUs, mount one folder of the machine into all of them, and name it in"
+        " MIXWRIGHT_LEASES"
+    )
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -224,17 +224,19 @@ def final_minutes(study: Study, tokens: int) -> int:
 
 
 def scoring_minutes(study: Study, finals: int) -> int:
-    """Returns minutes to score so many finals on every text, in one process."""
+    """Returns minutes to score so many finals on every text, by all processes that share them."""
     if "shape" not in study.final:
         return START_MINUTES + UNSIZED_MINUTES * finals
     scored = study.evaluation["final_tokens"] + by_text(study, final_answers(study))
-    return _minutes(study, "final", 0, finals * scored)
+    processes = study.final["nodes"] * study.final["processes"]
+    return _minutes(study, "final", 0, finals * scored, processes)
 
 
 def snapshot_minutes(study: Study, finals: int) -> int:
-    """Returns minutes to score the copies of so many finals on every target, in one process."""
+    """Returns minutes to score the copies of so many finals on every target, by all processes."""
     scored = by_text(study, snapshot_tokens(study))
-    return _minutes(study, "final", 0, finals * scored)
+    processes = study.final["nodes"] * study.final["processes"]
+    return _minutes(study, "final", 0, finals * scored, processes)
 
 
 def task_minutes(study: Study, finals: int) -> int:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from mixwright import tables
 from mixwright.corpus.choices import load_choices
@@ -82,10 +83,15 @@ def evaluate_finals(
     domains = list(map(plan.learner.function("open_domain"), shards))
     evaluate = plan.learner.function("evaluate_finals")
     choices = load_choices(targets)
-    questions = {"choices": choices} if choices else {}
-    result = evaluate(models, examples, domains, plan, **questions)
-    tables.write(result.documents, documents, tables.DOCUMENTS)
-    tables.write(result.scores, scores, tables.SCORES)
+    # trees are asked no questions, and scored by one process
+    rest: dict[str, Any] = {"choices": choices} if choices else {}
+    with joined(plan.final, trains=False) as processes:
+        if processes.size > 1:
+            rest["processes"] = processes
+        result = evaluate(models, examples, domains, plan, **rest)
+    if processes.leads:
+        tables.write(result.documents, documents, tables.DOCUMENTS)
+        tables.write(result.scores, scores, tables.SCORES)
 
 
 def evaluate_snapshots(
@@ -104,8 +110,11 @@ def evaluate_snapshots(
     models = tables.read(finals, tables.FINALS)
     examples = {path.stem: Examples.load(path) for path in targets}
     domains = list(map(plan.learner.function("open_domain"), shards))
-    scores = score_snapshots(models, examples, domains, plan, load_choices(targets))
-    tables.write(scores, to, tables.SNAPSHOT_SCORES)
+    choices = load_choices(targets)
+    with joined(plan.final, trains=False) as processes:
+        scores = score_snapshots(models, examples, domains, plan, choices, processes=processes)
+    if processes.leads:
+        tables.write(scores, to, tables.SNAPSHOT_SCORES)
 
 
 def evaluate_tasks(study: Path, finals: Path, scores: Path, answers: Path) -> None:
@@ -119,7 +128,7 @@ def evaluate_tasks(study: Path, finals: Path, scores: Path, answers: Path) -> No
     plan = Study.read(study)
     hold_gpu(plan.final)
     models = tables.read(finals, tables.FINALS)
-    with joined(plan.final) as processes:
+    with joined(plan.final, trains=False) as processes:
         result = answer_tasks(models, plan, processes)
     if processes.leads:
         tables.write(result.answers, answers, tables.TASK_ANSWERS)

@@ -14,6 +14,7 @@ QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=cs
 LOOK = "import torch; print(torch.cuda.is_available(), torch.cuda.device_count())"
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # of a CPU whose products are fast in it
 BFLOAT16_CAPABILITY = 8  # compute capability from which a GPU has it
+AMD_DRIVER = Path("/dev/kfd")  # there where AMD's driver serves programs
 
 
 class Card(NamedTuple):
@@ -25,18 +26,25 @@ class Card(NamedTuple):
 
 
 def gpus(
-    ask: Ask, cpu: Path = Path("/proc/cpuinfo"), torch: Path | None = None
+    ask: Ask,
+    cpu: Path = Path("/proc/cpuinfo"),
+    torch: Path | None = None,
+    amd: Path = AMD_DRIVER,
 ) -> Iterator[Finding]:
     """Yields what nvidia-smi sees, what torch was built for and sees, and where bfloat16 is fast.
+
+    Of AMD's GPUs it says that they are there, and that nothing was run on them.
 
     Args:
         ask: runs a program.
         cpu: the file that describes the processor.
         torch: its version.py; None: that of the installed one.
+        amd: the file of AMD's driver.
     """
     cards = _cards(ask(*QUERY) or "")
-    yield _gpus(cards)
-    yield _torch(ask, torch or _version_file(), bool(cards))
+    has_amd = not cards and amd.exists()
+    yield _amd() if has_amd else _gpus(cards)
+    yield _torch(ask, torch or _version_file(), bool(cards), has_amd)
     description = cpu.read_text() if cpu.exists() else ""
     yield _bfloat16(cards, description)
 
@@ -65,7 +73,15 @@ def _gpus(cards: Sequence[Card]) -> Finding:
     return Finding("GPUs", "ok", message, profile="workstation", settings=settings)
 
 
-def _torch(ask: Ask, file: Path | None, with_gpus: bool) -> Finding:
+def _amd() -> Finding:
+    message = (
+        "of AMD, by ROCm: untested. With torch's build for ROCm, device: cuda names them;"
+        " list them in CUDA_VISIBLE_DEVICES, or no job leases one (docs/cluster.md)"
+    )
+    return Finding("GPUs", "note", message)
+
+
+def _torch(ask: Ask, file: Path | None, with_gpus: bool, has_amd: bool) -> Finding:
     """What torch was built for; it is imported, which takes seconds, only where there are GPUs."""
     if file is None:
         message = (
@@ -74,22 +90,26 @@ def _torch(ask: Ask, file: Path | None, with_gpus: bool) -> Finding:
         )
         return Finding("torch", "fails", message, needed=True)
     # lines such as `cuda: Optional[str] = '13.0'`
-    lines = re.findall(r"^(__version__|cuda)\b.*= '([^']*)'", file.read_text(), re.MULTILINE)
-    built = dict(lines)
+    line = r"^(__version__|cuda|hip)\b.*= '([^']*)'"
+    built = dict(re.findall(line, file.read_text(), re.MULTILINE))
     target = "without CUDA"
-    if "cuda" in built:
+    if "hip" in built:
+        target = f"for ROCm {built['hip']} (untested)"
+    elif "cuda" in built:
         target = f"for CUDA {built['cuda']}"
     message = f"{built['__version__']}, built {target}"
-    if not with_gpus:
+    if not (with_gpus or has_amd):
         return Finding("torch", "ok", message)
-    if "cuda" not in built:
-        message += ": the GPUs cannot be used; install the build for your CUDA into .venv"
+    wanted, name = ("hip", "ROCm") if has_amd else ("cuda", "CUDA")
+    if wanted not in built:
+        message += f": the GPUs cannot be used; install the build for your {name} into .venv"
         return Finding("torch", "note", message)
     answer = (ask(sys.executable, "-c", LOOK) or "").split()
     if answer[:1] != ["True"]:
-        message += ", but it finds no GPU: is the driver older than its CUDA?"
+        message += f", but it finds no GPU: is the driver older than its {name}?"
         return Finding("torch", "note", message)
-    return Finding("torch", "ok", f"{message}, sees {answer[1]} GPUs")
+    state = "note" if has_amd else "ok"
+    return Finding("torch", state, f"{message}, sees {answer[1]} GPUs")
 
 
 def _bfloat16(cards: Sequence[Card], cpu: str) -> Finding:
