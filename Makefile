@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo autoscale chemistry toxcast browser kernels test test-cluster test-trainers lint docs bench clean clean-store
+.PHONY: help install demo autoscale chemistry toxcast browser kernels test test-cluster test-trainers lint docs bench gpu-check clean clean-store
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,10 @@ bench: install ## run the benchmarks
 	$(BIN)/python benchmarks/fuzz_studies.py
 	$(BIN)/python benchmarks/watch.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/proxies.py
+
+# It has not run on a GPU yet: docs/gpu.md.
+gpu-check: install ## all that a GPU has to show, in 8 minutes; needs one, and torch with CUDA in .venv
+	PYTHON=$(BIN)/python bash benchmarks/gpu_check.sh
 
 clean: ## remove results, logs and Snakemake's records; the store of computed runs stays
 	find results -mindepth 1 -maxdepth 1 ! -name store -exec rm -rf {} + 2>/dev/null || true

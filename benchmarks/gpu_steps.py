@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ SMALL = SHAPES["tiny"] | {"width": 32, "heads": 2, "hidden": 48, "context": 32, 
 # What a dry run measures in place of the shapes: it shows that steps run, and no number.
 DRY = Plan(
     device="cpu",
-    cases={"RegMix": (1, 2), "8 k vocabulary": (1,), "tiny": (2, 1)},
+    cases=(("RegMix", 1), ("RegMix", 2), ("8 k vocabulary", 1), ("tiny", 2), ("tiny", 1)),
     shapes={"RegMix": SMALL, "8 k vocabulary": SMALL, "tiny": SMALL},
     calibrated=("tiny",),
     seconds=0.05,
@@ -65,15 +66,38 @@ def tests(plan: Plan) -> None:
 
 def speeds(plan: Plan) -> None:
     """The trainer's speed at each shape and number of models."""
-    for one in library.speeds(plan, time.monotonic()):
-        write(row_of(one))
+    began = time.monotonic()
+    errors = 0
+    for pair in plan.cases:
+        # one at a time, so that what one pack raises does not cost the others
+        errors += attempt(lambda one: library.speeds(one, began), replace(plan, cases=(pair,)))
+    sys.exit(min(errors, 1))
 
 
 def graphs(plan: Plan) -> None:
     """The same packs with a graph of their step and kernel by kernel."""
-    for case, members in DRY_GRAPHS if plan is DRY else GRAPHS:
+    errors = 0
+    for pair in DRY_GRAPHS if plan is DRY else GRAPHS:
         for graph in (True, False):
-            write(row_of(library.pack_speed(plan, case, members, graph)))
+            errors += attempt(
+                lambda one, graph=graph: [library.pack_speed(one, *one.cases[0], graph)],
+                replace(plan, cases=(pair,)),
+            )
+    sys.exit(min(errors, 1))
+
+
+def attempt(measure: Callable[[Plan], Iterable[Measured]], plan: Plan) -> int:
+    """Writes the rows of a plan of one pack; an error is a row, and 1 is returned."""
+    try:
+        for one in measure(plan):
+            write(row_of(one))
+    except Exception as error:
+        traceback.print_exc()
+        case, members = plan.cases[0]
+        reason = str(error).partition("\n")[0]
+        write({"case": case, "members": members, "reason": f"{type(error).__name__}: {reason}"})
+        return 1
+    return 0
 
 
 def rivals(plan: Plan) -> None:

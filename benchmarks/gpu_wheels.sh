@@ -56,13 +56,15 @@ for name, version in sorted(done.items()):
     if name not in LARGE:
         print(f"{name}=={version}")
 PROGRAM
-while read -r pin; do
-    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-        --python-version "$version" --implementation cp "${tags[@]}" -d "$folder" "$pin" \
-        2>/dev/null ||
-        # some packages of Python alone have no wheel to download
-        "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps -w "$folder" "$pin"
-done <"$folder/names.txt"
+"$python" -m pip download --quiet --disable-pip-version-check --no-deps --prefer-binary \
+    --python-version "$version" --implementation cp "${tags[@]}" -d "$folder" \
+    -r "$folder/names.txt"
+# some packages of Python alone have no wheel to download
+shopt -s nullglob
+for source in "$folder"/*.tar.gz "$folder"/*.zip; do
+    "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps -w "$folder" "$source"
+    rm "$source"
+done
 rm "$folder/names.txt"
 if ls "$folder" | grep -Ei '^(torch|triton|nvidia|cuda)' >&2; then
     echo "these must not be here" >&2

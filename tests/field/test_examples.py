@@ -30,6 +30,9 @@ UNRUN = {
     "snakemake --workflow-profile slurm": "needs the commands of a cluster",
     "mixwright show --summary results/": "needs a finished study",
     "mixwright status --watch": "goes on until a study is done: other tests watch one",
+    "mixwright doctor --gpu": "needs a GPU: other tests run its parts on a CPU",
+    "bash benchmarks/gpu_check.sh": "needs a GPU: another test runs it dry",
+    "bash benchmarks/gpu_wheels.sh": "downloads packages",
     "export MIXWRIGHT_MIRROR": "names a folder of the reader's",
 }
 # Blocks of pages that are no commands, or parts of files: how they begin -> why.

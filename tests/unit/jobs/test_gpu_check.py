@@ -26,7 +26,7 @@ from mixwright.stages.gpu import check_gpu
 SHAPE = SHAPES["tiny"] | {"width": 32, "heads": 2, "hidden": 48, "context": 32, "vocabulary": 256}
 PLAN = Plan(
     device="cpu",
-    cases={"tiny": (1, 2)},
+    cases=(("tiny", 1), ("tiny", 2)),
     shapes={"tiny": SHAPE},
     calibrated=("tiny",),
     seconds=0.02,

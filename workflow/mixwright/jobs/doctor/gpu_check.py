@@ -21,15 +21,21 @@ from mixwright.proxies.speed.cases import SHAPES
 if TYPE_CHECKING:
     from mixwright.proxies.speed.measure import Speed
 
-# shape -> models side by side, what is worth most first
-CASES: Mapping[str, Sequence[int]] = {
-    "RegMix": (16, 1, 4, 64),
-    "8 k vocabulary": (16, 64),
-    "tiny": (64, 1),
-}
+# (shape, models side by side): what is worth most first, and last what memory may not hold
+CASES = (
+    ("RegMix", 16),
+    ("8 k vocabulary", 16),
+    ("tiny", 64),
+    ("RegMix", 1),
+    ("tiny", 1),
+    ("RegMix", 4),
+    ("8 k vocabulary", 64),
+    ("tiny", 16),
+    ("RegMix", 64),
+)
 # the shapes that calibration is asked for
 CALIBRATED = ("RegMix", "tiny")
-# tokens of a job for which calibration times everything but the compiler's gain in long jobs
+# tokens of a job for which calibration times all that it can choose from
 TOKENS = 10**9
 # A choice is as good as another one down to this share of its speed.
 CLOSE = 0.95
@@ -44,8 +50,8 @@ class Plan:
     """What is measured, and for how long."""
 
     device: str = "cuda"
-    # shape -> models side by side
-    cases: Mapping[str, Sequence[int]] = field(default_factory=lambda: CASES)
+    # (shape, models side by side)
+    cases: Sequence[tuple[str, int]] = CASES
     # name -> sizes
     shapes: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: SHAPES)
     calibrated: Sequence[str] = CALIBRATED
@@ -53,8 +59,8 @@ class Plan:
     seconds: float = 2.0
     # sequences of a step
     batch: int = 8
-    # settings of the section `proxy` that are fixed
-    fixed: Mapping[str, Any] = field(default_factory=dict)
+    # Settings of the section `proxy` that are fixed: a compiler takes a minute for each shape.
+    fixed: Mapping[str, Any] = field(default_factory=lambda: {"compile": False})
     packs_until: float = PACKS_UNTIL
     calibrations_until: float = CALIBRATIONS_UNTIL
 
@@ -166,11 +172,10 @@ def speeds(plan: Plan, began: float) -> Iterator[Measured]:
         plan: what is measured.
         began: when the check began, by the monotonic clock.
     """
-    for case, counts in plan.cases.items():
-        for members in counts:
-            if time.monotonic() - began > plan.packs_until:
-                yield Measured(case, members, None, reason="no time left")
-                continue
+    for case, members in plan.cases:
+        if time.monotonic() - began > plan.packs_until:
+            yield Measured(case, members, None, reason="no time left")
+        else:
             yield pack_speed(plan, case, members)
 
 
