@@ -218,20 +218,27 @@ def test_a_timing_of_a_gpu_is_remembered_and_not_by_the_study_s_length(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("gpu", "multiplies"),
+    ("name", "multiplies"),
     [
-        ({"major": 7}, False),
-        ({"major": 8}, True),
-        ({"major": 9, "gcnArchName": ""}, True),
-        ({"major": 9, "gcnArchName": "gfx906:sramecc+:xnack-"}, False),
-        ({"major": 9, "gcnArchName": "gfx90a:sramecc+:xnack-"}, True),
-        ({"major": 9, "gcnArchName": "gfx942"}, True),
-        ({"major": 10, "gcnArchName": "gfx1030"}, False),
-        ({"major": 11, "gcnArchName": "gfx1100"}, True),
+        ("gfx906:sramecc+:xnack-", False),
+        ("gfx90a:sramecc+:xnack-", True),
+        ("gfx942", True),
+        ("gfx1030", False),
+        ("gfx1100", True),
     ],
 )
-def test_bfloat16_is_a_property_of_the_hardware(gpu, multiplies):
-    assert multiplies_bfloat16(SimpleNamespace(**gpu)) is multiplies
+def test_bfloat16_of_an_amd_gpu_is_told_by_its_name(name, multiplies, monkeypatch):
+    # as torch answers for every one of them
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: True)
+    assert multiplies_bfloat16(SimpleNamespace(gcnArchName=name)) is multiplies
+
+
+@pytest.mark.parametrize("multiplies", [True, False])
+def test_bfloat16_of_others_is_what_torch_says_without_emulation(multiplies, monkeypatch):
+    answer = lambda including_emulation=True: including_emulation or multiplies  # noqa: E731
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", answer)
+    assert multiplies_bfloat16(SimpleNamespace(major=7)) is multiplies
+    assert multiplies_bfloat16(SimpleNamespace(gcnArchName="NVIDIA H100")) is multiplies
 
 
 def test_a_pack_that_keeps_float32_on_a_machine_of_bfloat16_says_so():

@@ -41,8 +41,6 @@ COMPILED = 120.0
 SPEED = {"cpu": 3e10, "cuda": 1e13}
 # Of the timings of a GPU: raise it where they are taken in another way, and they are taken again.
 GPU_TIMINGS = 1
-# The first compute capability of NVIDIA's GPUs that multiplies bfloat16.
-BFLOAT16_FROM = 8
 # Beginnings of the names of AMD's GPUs that multiply bfloat16: MI100 and later, RDNA 3 and later.
 BFLOAT16_AMD = ("gfx908", "gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")
 # flags of /proc/cpuinfo, the fastest hardware first
@@ -101,11 +99,14 @@ def multiplies_bfloat16(gpu: Any) -> bool:
     Args:
         gpu: What torch.cuda.get_device_properties returns.
     """
-    architecture = getattr(gpu, "gcnArchName", "")
+    import torch
+
     # NVIDIA's GPUs have that name too in some versions of torch, or none.
-    if str(architecture).startswith("gfx"):
-        return str(architecture).startswith(BFLOAT16_AMD)
-    return bool(gpu.major >= BFLOAT16_FROM)
+    architecture = str(getattr(gpu, "gcnArchName", ""))
+    if architecture.startswith("gfx"):
+        return architecture.startswith(BFLOAT16_AMD)
+    # from a compute capability of 8 on
+    return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def _cpu_property(name: str) -> str:
