@@ -85,6 +85,9 @@ class Observations:
     dropped: tuple[tuple[str, str], ...] = ()
     # (runs, domains) passes over each domain's text, where they were counted
     epochs: Array | None = None
+    # (runs, domains) weights that runs learned while they trained, NaN of a run that learns none;
+    # None where no run does
+    learned: Array | None = None
     # target -> what its numbers are; losses in nats/token where nothing stands here
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     # target -> the domain whose text it is; a domain of the target's own name where nothing stands
@@ -141,6 +144,9 @@ class Observations:
         epochs = self.epochs
         if epochs is not None:
             epochs = epochs[index]
+        learned = self.learned
+        if learned is not None:
+            learned = learned[index]
         return replace(
             self,
             runs=tuple(self.runs[i] for i in index),
@@ -148,6 +154,7 @@ class Observations:
             amounts=self.amounts[index],
             losses=self.losses[index],
             epochs=epochs,
+            learned=learned,
         )
 
 
@@ -186,6 +193,7 @@ def observe(
     epochs = None
     if realised is not None:
         epochs = design_matrix(realised, last.index, domains, "epochs").to_numpy(np.float64)
+    learned = _learned(realised, last.index, domains)
     likelihoods: dict[str, Likelihoods] = {}
     if loglikelihoods is not None:
         likelihoods = _likelihoods(loglikelihoods, design, dropped, domains)
@@ -201,6 +209,7 @@ def observe(
         likelihoods=likelihoods,
         dropped=tuple(sorted(pairs)),
         epochs=epochs,
+        learned=learned,
     )
 
 
@@ -273,6 +282,14 @@ def _amounts(
     if len(uncounted):
         raise MixwrightError(f"realised: no counts of run {uncounted[0]}; collect its losses again")
     return design_matrix(realised, runs, domains, "tokens").to_numpy(np.float64)
+
+
+def _learned(realised: pd.DataFrame | None, runs: pd.Index, domains: list[str]) -> Array | None:
+    """(runs, domains) weights that runs learned, NaN of the others; None where none did."""
+    if realised is None or "weight" not in realised or realised.weight.isna().all():
+        return None
+    wide = realised.pivot(index="run", columns="domain", values="weight")
+    return wide.reindex(index=runs, columns=domains).to_numpy(np.float64)
 
 
 def _likelihoods(

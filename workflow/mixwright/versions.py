@@ -18,6 +18,7 @@ VERSIONS = {
     "design": 1,
     "calibrate": 1,
     "proxy": 4,
+    "online": 1,
     "measure": 1,
     "record": 3,
     "collect": 3,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixwright.designs import dirichlet, informative, perturbation, repeats, vertices
+from mixwright.designs.online import OnlineDesign
 from mixwright.designs.row import Design
 
 KINDS: dict[str, Design] = {
@@ -16,6 +17,9 @@ KINDS: dict[str, Design] = {
     "vertex": vertices,
     "perturb": perturbation,
     "repeat": repeats,
+    "doremi": OnlineDesign("doremi"),
+    "odm": OnlineDesign("odm"),
+    "fastmix": OnlineDesign("fastmix"),
 }
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SWARM = frozenset({"swarm"})
 VERTEX = frozenset({"vertex"})
 PERTURB = frozenset({"perturb"})
+# Mixers whose weights are learned while a run of theirs trains; its role has the mixer's name.
+ONLINE = ("doremi", "odm", "fastmix")
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,30 @@ MIXERS: dict[str, Method] = {
         optional=VERTEX,
         scales=True,
         limits=True,
+    ),
+    "doremi": Method(
+        "online:DoReMi",
+        "Rival: weights move, while a proxy trains, to domains where it is behind a reference run;"
+        " their mean over its steps.",
+        "DoReMi, arXiv 2305.10429",
+        reads=frozenset({"doremi"}),
+        predicts=False,
+    ),
+    "odm": Method(
+        "online:ODM",
+        "Rival: a bandit (Exp3) moves the weights, while a proxy trains, to domains of high loss;"
+        " their mean over its steps.",
+        "ODM, arXiv 2312.02406",
+        reads=frozenset({"odm"}),
+        predicts=False,
+    ),
+    "fastmix": Method(
+        "online:FastMix",
+        "Rival: weights move, while a proxy trains, to domains whose gradient at the head agrees"
+        " with the targets'; the last ones.",
+        "FastMix, arXiv 2606.14971",
+        reads=frozenset({"fastmix"}),
+        predicts=False,
     ),
 }
 
