@@ -40,7 +40,7 @@ class OnlineDesign:
         return rows
 
     def weights(self, rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
-        """Returns (rows, domains) weights: of a run that learns them, those before its first step."""
+        """Returns (rows, domains) weights: those before the first step of a run that learns."""
         weights = np.zeros((len(rows), len(domains)))
         for i, row in enumerate(rows):
             weights[i] = mixture_weights(row.parameters["mixture"], domains)

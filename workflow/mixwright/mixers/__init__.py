@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.mixers.kinds import is_of_kind, kinds_of_value
 
 if TYPE_CHECKING:
     from mixwright.goal import Goal
@@ -223,15 +223,15 @@ MIXERS: dict[str, Method] = {
     ),
     "doremi": Method(
         "online:DoReMi",
-        "Rival: weights move, while a proxy trains, to domains where it is behind a reference run;"
-        " their mean over its steps.",
+        "Rival: weights that move, while a proxy trains, to domains where it is behind a reference"
+        " run; their mean over its steps.",
         "DoReMi, arXiv 2305.10429",
         reads=frozenset({"doremi"}),
         predicts=False,
     ),
     "odm": Method(
         "online:ODM",
-        "Rival: a bandit (Exp3) moves the weights, while a proxy trains, to domains of high loss;"
+        "Rival: weights that a bandit (Exp3) moves, while a proxy trains, to domains of high loss;"
         " their mean over its steps.",
         "ODM, arXiv 2312.02406",
         reads=frozenset({"odm"}),
@@ -239,21 +239,12 @@ MIXERS: dict[str, Method] = {
     ),
     "fastmix": Method(
         "online:FastMix",
-        "Rival: weights move, while a proxy trains, to domains whose gradient at the head agrees"
-        " with the targets'; the last ones.",
+        "Rival: weights that move, while a proxy trains, to domains whose gradient at the head"
+        " agrees with the targets'; those of its last step.",
         "FastMix, arXiv 2606.14971",
         reads=frozenset({"fastmix"}),
         predicts=False,
     ),
-}
-
-# What a setting of a type takes, in words.
-WORDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a word",
-    type(None): "null",
 }
 
 
@@ -312,19 +303,6 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
 def is_setting(part: Field) -> bool:
     """Whether a field of a mixer is a setting; the others are filled by `fit`."""
     return not part.metadata.get("fitted")
-
-
-def kinds_of_value(annotation: Any) -> list[str]:
-    """Returns in words what a setting of this type takes; none where it may be anything."""
-    types = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return [WORDS[type_] for type_ in types if type_ in WORDS]
-
-
-def is_of_kind(value: Any, kinds: list[str]) -> bool:
-    """Whether a setting that takes `kinds` may have this value; a whole number is a number."""
-    if type(value) is int and WORDS[float] in kinds:
-        return True
-    return WORDS.get(type(value)) in kinds
 
 
 def read_settings(text: str) -> dict[str, Any]:

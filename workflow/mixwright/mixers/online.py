@@ -47,7 +47,8 @@ class Learned(Fitted):
 
     def propose(self, goal: Goal) -> Proposal:
         """Returns the learned weights, and a note where the bounds moved them."""
-        self.check_domains(goal)
+        # it checks domains and targets; what the run learned depends on no weight of them
+        self.target_weights(goal)
         weights = scale_into(self.weights, *goal.bounds.parts)
         moved = np.abs(weights - self.weights).max()
         notes = []

@@ -192,10 +192,11 @@ def _train_lacking(
     work: Work, results: Results, lacking: Sequence[str], options: Mapping[str, Any]
 ) -> None:
     """Trains runs on fixed weights, and then those that learn theirs."""
-    fixed = []
-    learning = []
-    for key, training in work.trainings.items():
-        (learning if learns(training.run) else fixed).append(_member(training))
+    fixed: list[Member] = []
+    learning: list[Member] = []
+    for training in work.trainings.values():
+        group = learning if learns(training.run) else fixed
+        group.append(_member(training))
     waiting = any(member.key in lacking for member in learning)
     reference = reference_of(work) if waiting else None
     finished: Container[str] = results

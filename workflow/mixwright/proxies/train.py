@@ -57,7 +57,7 @@ class Result:
     # of this attempt: the wave's seconds, shared among its members
     seconds: float
     # domain -> the weight that it has learned; empty of a run with fixed weights
-    answer: Mapping[str, float] = MappingProxyType({})
+    answer: Mapping[str, float] = field(default_factory=dict)
 
 
 NOTHING: Mapping[str, Examples] = MappingProxyType({})

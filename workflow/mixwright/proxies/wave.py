@@ -183,7 +183,7 @@ class Wave:
         return _of_members(self.parameters, members)
 
     def answer(self, k: int) -> dict[str, float]:
-        """Returns domain -> the weight that a member has learned; empty of one with fixed weights."""
+        """Returns domain -> the weight that a member has learned; empty where weights are fixed."""
         return {}
 
     def leave(self, ended: Sequence[int]) -> None:

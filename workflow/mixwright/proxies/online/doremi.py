@@ -73,5 +73,6 @@ class DoReMi:
 
     def resumed(self, state: Mapping[str, Any]) -> Self:
         """Returns the learner of this state."""
-        arrays = {name: np.array(state[name]) for name in ("weights", "excess", "total")}
+        names = ("weights", "excess", "total")
+        arrays: dict[str, Any] = {name: np.array(state[name]) for name in names}
         return replace(self, **arrays)

@@ -94,5 +94,6 @@ class FastMix:
 
     def resumed(self, state: Mapping[str, Any]) -> Self:
         """Returns the learner of this state."""
-        arrays = {name: np.array(state[name]) for name in ("logits", "mean", "square")}
+        names = ("logits", "mean", "square")
+        arrays: dict[str, Any] = {name: np.array(state[name]) for name in names}
         return replace(self, **arrays, updates=int(state["updates"]))

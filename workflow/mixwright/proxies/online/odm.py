@@ -14,10 +14,10 @@ from mixwright.mixture import Array
 class ODM:
     """Exp3 over domains. With the reward r = loss / scale of each domain that step t read:
 
-        R_i <- R_i + r_i / w_i                       (memory: null, the paper's code)
-        R_i <- m R_i + (1 - m) r_i / w_i             (memory: m, the paper's Algorithm 1)
-        e_t = min(1 / K, sqrt(ln K / (K t)))
-        w_i <- (1 - K e_t) exp(e_(t-1) R_i) / sum_j exp(e_(t-1) R_j) + e_t
+    R_i <- R_i + r_i / w_i                       (memory: null, the paper's code)
+    R_i <- m R_i + (1 - m) r_i / w_i             (memory: m, the paper's Algorithm 1)
+    e_t = min(1 / K, sqrt(ln K / (K t)))
+    w_i <- (1 - K e_t) exp(e_(t-1) R_i) / sum_j exp(e_(t-1) R_j) + e_t
     """
 
     scale: float
@@ -86,5 +86,6 @@ class ODM:
 
     def resumed(self, state: Mapping[str, Any]) -> Self:
         """Returns the learner of this state."""
-        arrays = {name: np.array(state[name]) for name in ("weights", "rewards", "total")}
+        names = ("weights", "rewards", "total")
+        arrays: dict[str, Any] = {name: np.array(state[name]) for name in names}
         return replace(self, **arrays, steps=int(state["steps"]))

@@ -141,9 +141,7 @@ class Alignment:
 
 
 @torch.no_grad()
-def token_losses(
-    weights: Parameters, tokens: Tensor, shape: Shape, execution: Execution
-) -> Tensor:
+def token_losses(weights: Parameters, tokens: Tensor, shape: Shape, execution: Execution) -> Tensor:
     """Returns (B, T) losses in nats of sequences (B, T + 1) under one member (1, ...)."""
     rows = []
     for part in _parts(tokens, execution.micro_batch):
