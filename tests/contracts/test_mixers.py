@@ -85,7 +85,7 @@ def study():
         rows += [(f"{rival}{i}", rival, natural * TOKENS) for i in range(2)]
     rows.sort(key=lambda row: row[0])
     runs, roles, amounts = zip(*rows, strict=True)
-    learned = np.full((len(rows), m), np.nan)
+    learned = np.zeros((len(rows), m))
     for rival, weights in LEARNED.items():
         learned[runs.index(f"{rival}1")] = weights
     losses = true_losses(amounts) + rng.normal(0, 1e-3, (len(rows), len(TARGETS)))

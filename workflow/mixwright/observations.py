@@ -85,8 +85,7 @@ class Observations:
     dropped: tuple[tuple[str, str], ...] = ()
     # (runs, domains) passes over each domain's text, where they were counted
     epochs: Array | None = None
-    # (runs, domains) weights that runs learned while they trained, NaN of a run that learns none;
-    # None where no run does
+    # (runs, domains) weights that runs learned while they trained, all 0 of one that learns none
     learned: Array | None = None
     # target -> what its numbers are; losses in nats/token where nothing stands here
     metrics: Mapping[str, Metric] = field(default_factory=dict)
@@ -141,20 +140,14 @@ class Observations:
 
     def _rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Observations":
         index = np.arange(len(self.runs))[chosen]
-        epochs = self.epochs
-        if epochs is not None:
-            epochs = epochs[index]
-        learned = self.learned
-        if learned is not None:
-            learned = learned[index]
         return replace(
             self,
             runs=tuple(self.runs[i] for i in index),
             roles=tuple(self.roles[i] for i in index),
             amounts=self.amounts[index],
             losses=self.losses[index],
-            epochs=epochs,
-            learned=learned,
+            epochs=None if self.epochs is None else self.epochs[index],
+            learned=None if self.learned is None else self.learned[index],
         )
 
 
@@ -190,10 +183,6 @@ def observe(
     dropped = design[design.run.isin(lost)]
     design = design[design.run.isin(last.index)]
     amounts = _amounts(design, realised, last.index, domains)
-    epochs = None
-    if realised is not None:
-        epochs = design_matrix(realised, last.index, domains, "epochs").to_numpy(np.float64)
-    learned = _learned(realised, last.index, domains)
     likelihoods: dict[str, Likelihoods] = {}
     if loglikelihoods is not None:
         likelihoods = _likelihoods(loglikelihoods, design, dropped, domains)
@@ -208,8 +197,8 @@ def observe(
         losses=last.to_numpy(np.float64),
         likelihoods=likelihoods,
         dropped=tuple(sorted(pairs)),
-        epochs=epochs,
-        learned=learned,
+        epochs=_by_run(realised, last.index, domains, "epochs"),
+        learned=_by_run(realised, last.index, domains, "weight"),
     )
 
 
@@ -284,12 +273,13 @@ def _amounts(
     return design_matrix(realised, runs, domains, "tokens").to_numpy(np.float64)
 
 
-def _learned(realised: pd.DataFrame | None, runs: pd.Index, domains: list[str]) -> Array | None:
-    """(runs, domains) weights that runs learned, NaN of the others; None where none did."""
-    if realised is None or "weight" not in realised or realised.weight.isna().all():
+def _by_run(
+    realised: pd.DataFrame | None, runs: pd.Index, domains: list[str], column: str
+) -> Array | None:
+    """(runs, domains) a column of the table realised; None where it tells nothing of any run."""
+    if realised is None or column not in realised or realised[column].isna().all():
         return None
-    wide = realised.pivot(index="run", columns="domain", values="weight")
-    return wide.reindex(index=runs, columns=domains).to_numpy(np.float64)
+    return design_matrix(realised, runs, domains, column).to_numpy(np.float64)
 
 
 def _likelihoods(

@@ -38,7 +38,7 @@ class Learned(Fitted):
                 f"{self.name}: its runs do not tell the weights that they learned;"
                 " train them in a study, and give its table realised"
             )
-        rows = runs.learned[np.isfinite(runs.learned).all(axis=1)]
+        rows = runs.learned[runs.learned.any(axis=1)]
         if len(rows) != 1:
             raise MixwrightError(
                 f"{self.name}: {len(rows)} runs tell the weights that they learned; give one"
