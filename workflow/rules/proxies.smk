@@ -155,6 +155,8 @@ rule evaluate_proxies:
         mem_mb=lambda wc, attempt: attempt
         * memory_mb(STUDY.of_pack(STUDY.batches[wc.batch][0]), "proxy"),
         runtime=lambda wc, attempt: attempt * batch_minutes(STUDY, wc.batch),
+        # what is scored until then is stored
+        slurm_extra=warning(),
     params:
         version=VERSIONS["measure"],
     shell:
