@@ -154,6 +154,7 @@ rule evaluate_proxies:
         gpu=int(CONFIG["proxy"]["device"] == "cuda"),
         mem_mb=lambda wc, attempt: attempt * batch_mb(STUDY, wc.batch),
         runtime=lambda wc, attempt: attempt * batch_minutes(STUDY, wc.batch),
+        # what is scored until then is stored
         slurm_extra=warning(),
     params:
         version=VERSIONS["measure"],
