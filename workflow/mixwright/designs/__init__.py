@@ -7,7 +7,7 @@ tokens are counted.
 from collections.abc import Mapping
 from typing import Any
 
-from mixwright.designs import dirichlet, informative, perturbation, repeats, vertices
+from mixwright.designs import dirichlet, informative, perturbation, repeats, rounds, vertices
 from mixwright.designs.row import Design
 
 KINDS: dict[str, Design] = {
@@ -16,6 +16,7 @@ KINDS: dict[str, Design] = {
     "vertex": vertices,
     "perturb": perturbation,
     "repeat": repeats,
+    "round": rounds,
 }
 
 

@@ -22,6 +22,17 @@ class Row:
     seed: int
 
 
+def round_sizes(swarm: Mapping[str, Any]) -> tuple[int, ...]:
+    """Returns the runs of each round of a swarm, even but for the first rounds, which have more.
+
+    Args:
+        swarm: the section `designs.swarm`; one that knows no rounds has one.
+    """
+    rounds = swarm.get("rounds", 1)
+    whole, left = divmod(swarm["runs"], rounds)
+    return (whole + 1,) * left + (whole,) * (rounds - left)
+
+
 class Design(Protocol):
     """A module of this folder that names rows and resolves their weights."""
 
