@@ -17,7 +17,8 @@ from mixwright.mixture import Array, Domain
 def rows(config: Mapping[str, Any]) -> list[Row]:
     """Returns the rows of all rounds but the first, round by round.
 
-    A row is what was asked: the settings of the choice, its round, and the runs before.
+    A row is what was asked: the settings of the choice, its round, and how many runs the rounds
+    have up to this one.
     """
     swarm = config["designs"]["swarm"]
     sizes = round_sizes(swarm)
@@ -30,7 +31,8 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
             "first": swarm["method"],
             "candidates": swarm["candidates"],
             "round": earlier + 1,
-            "before": list(sizes[:earlier]),
+            # runs of the rounds before, and of this one
+            "sizes": list(sizes[: earlier + 1]),
         }
         for number in range(sizes[earlier]):
             rows.append(replace(first, parameters=parameters, row=number))
