@@ -34,6 +34,7 @@ STUDY: dict[str, Any] = {
     "finals": "none",
     "goal": {"tokens": 8192, "max_epochs": None, "caps": {"web": 0.5}, "floors": {"prose": 0.1}},
 }
+FIT = "results/rounds/fits/effective-data"
 HALF = changed(changed(STUDY, "designs.swarm.rounds", 1), "designs.swarm.runs", 10)
 
 
@@ -68,13 +69,13 @@ def weights(workshop: Workshop, table: str) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Workshop:
-    """The study with one round, and then with another one after it."""
+    """The study up to a fit of its first round, and then with another round, to its end."""
     workshop = Workshop(tmp_path_factory.mktemp("rounds"))
     write_sources(workshop.folder)
-    workshop.run(HALF)
+    workshop.run(HALF, FIT)
     first = packs(workshop, parsed(HALF, workshop.folder), "swarm")
     assert len(first) == 2
-    listed = workshop.jobs(STUDY)
+    listed = workshop.jobs(STUDY, FIT)
     assert listed["design_round"] == 1 and listed["train_proxies"] == 2
     assert "resolve_design" not in listed and listed["collect_losses"] == 1
     workshop.run(STUDY)
@@ -122,7 +123,7 @@ def killed(workshop: Workshop, study: Study) -> None:
     """Runs the study until a pack of its second round is trained, and kills all of it."""
     (workshop.folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOUSE / "Snakefile")]
-    command += ["--configfile", "study.yaml", "--cores", "1"]
+    command += ["--configfile", "study.yaml", "--cores", "1", "--", FIT]
     process = subprocess.Popen(
         command,
         cwd=workshop.folder,
@@ -147,7 +148,7 @@ def test_a_killed_round_goes_on_and_ends_as_one_that_was_not(finished, tmp_path)
     before = packs(workshop, study, "swarm") | packs(workshop, study, "swarm-2")
     assert len(before) == 3
     assert workshop.snakemake(STUDY, "--unlock").returncode == 0
-    workshop.run(STUDY)
+    workshop.run(STUDY, FIT)
     after = packs(workshop, study, "swarm") | packs(workshop, study, "swarm-2")
     assert {path: after[path] for path in before} == before and len(after) == 4
     for table in ("swarm", "swarm-2"):
