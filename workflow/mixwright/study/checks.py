@@ -6,7 +6,7 @@ Read at parse time; nothing heavy is imported.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mixwright.designs.row import round_sizes
+from mixwright.designs.row import round_sizes, swarm_method
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
@@ -192,7 +192,7 @@ def _check_designs(study: Mapping[str, Any]) -> None:
             f"config: transfer.mixtures: {transfer['mixtures']} are more than the {sizes[0]} runs"
             " of the swarm's first round; lower it or enlarge the swarm"
         )
-    if swarm["method"] == "informative" and swarm["candidates"] < swarm["runs"]:
+    if swarm_method(swarm) == "informative" and swarm["candidates"] < swarm["runs"]:
         raise MixwrightError(
             f"config: designs.swarm.candidates: {swarm['candidates']} candidates are fewer than"
             f" designs.swarm.runs {swarm['runs']}; raise the candidates"
