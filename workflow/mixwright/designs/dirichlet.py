@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
 from mixwright.designs.row import Row, mixture_weights
 from mixwright.mixture import Array, Domain
@@ -53,24 +54,34 @@ def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
 
     p is the mixture in the middle, s is drawn from the strengths. Weights under 2e-4 are dropped.
     """
-    from mixwright.simplex.geometry import settle
-    from mixwright.simplex.sampling import sample_rows
-
     # the rows are of one swarm and share their parameters
     parameters = rows[0].parameters
     bounds = _bounds(parameters, domains)
     middle = mixture_weights(parameters["around"], domains)
     tempered = middle ** parameters["temperature"]
-    weakest, strongest = parameters["strengths"]
+    rngs = [np.random.default_rng([row.seed, row.row]) for row in rows]
+    return draw(tempered, parameters["strengths"], bounds, rngs)
+
+
+def draw(
+    tempered: Array, strengths: Sequence[float], bounds: Bounds, rngs: Sequence[Generator]
+) -> Array:
+    """Returns (rows, domains) Dirichlet mixtures inside the bounds, row i by rngs[i] alone.
+
+    Args:
+        tempered: (domains,) the middle to the power of the temperature.
+        strengths: the least and the greatest strength.
+    """
+    from mixwright.simplex.geometry import settle
+    from mixwright.simplex.sampling import sample_rows
+
+    weakest, strongest = strengths
     choices = np.geomspace(weakest, strongest, STRENGTHS)
-    rngs = []
-    strengths = np.zeros(len(rows))
-    for i, row in enumerate(rows):
-        rng = np.random.default_rng([row.seed, row.row])
-        strengths[i] = rng.choice(choices)
-        rngs.append(rng)
+    strength = np.zeros(len(rngs))
+    for i, rng in enumerate(rngs):
+        strength[i] = rng.choice(choices)
     drawn = sample_rows(
-        alpha=strengths[:, None] * tempered / tempered.sum(),
+        alpha=strength[:, None] * tempered / tempered.sum(),
         lower=bounds.lower,
         upper=bounds.upper,
         rngs=rngs,
