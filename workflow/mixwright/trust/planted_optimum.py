@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import LinearConstraint, minimize
 
+from mixwright.mixers.starts import best_from
 from mixwright.mixture import Array
-from mixwright.simplex.bounds import Bounds, membership
+from mixwright.simplex.bounds import Bounds
 from mixwright.simplex.geometry import scale_into, settle
 from mixwright.simplex.sampling import sample
 from mixwright.trust.planted import Gains, Truth
@@ -29,11 +29,6 @@ from mixwright.trust.planted import Gains, Truth
 STARTS, MORE_STARTS = 2, 12
 # Mixtures of which the best ones are where searches start.
 DRAWN = 2_000
-# No search goes nearer to a weight of 0: slopes are infinite there.
-NEAREST = 1e-7
-# Transfers between two domains that the last search tries, as shares of a mixture.
-TRANSFERS = 0.5 ** np.arange(2, 22)
-ROUNDS = 60
 # Prices that a certificate tries at a time, and how often it looks closer.
 PRICES, ZOOMS = 33, 6
 # Golden sections of a domain's weight.
@@ -74,12 +69,11 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
     starts = [centre, *drawn[np.argsort(values)[: count - 1]]]
     if truth.gains is not None and not truth.convex:
         starts.append(_Steps.of(truth.gains(importance, centre), bounds).mixture(bounds))
-    best = centre
-    for start in starts:
-        reached = _search(truth, importance, bounds, start)
-        tried = np.stack([best, reached])
-        best = tried[int((truth(tried) @ importance).argmin())]
-    best = _by_transfers(truth, importance, bounds, best)
+
+    def value(weights: Array) -> Array:
+        return truth(weights) @ importance
+
+    best = best_from(value, bounds, starts)
     loss = float((truth(best[None]) @ importance)[0])
     return Optimum(best, loss, gap(truth, importance, bounds, best))
 
@@ -211,65 +205,3 @@ def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:
     greatest = float(np.linalg.eigvalsh(matrix - np.diag(prices))[-1])
     worth = np.maximum(prices * bounds.upper, prices * bounds.lower)
     return max(0.0, greatest + float(worth.sum()) - there)
-
-
-def _search(truth: Truth, importance: Array, bounds: Bounds, start: Array) -> Array:
-    """A local optimum by sequential quadratic programming with differences for slopes."""
-    lower, upper, groups = bounds.parts
-    floor = np.minimum(np.maximum(lower, NEAREST), upper)
-
-    def value(w: Array) -> float:
-        return float((truth(np.maximum(w, 0)[None]) @ importance)[0])
-
-    def slopes(w: Array) -> Array:
-        step = np.maximum(1e-9, 1e-6 * w)
-        up = np.maximum(w + np.diag(step), 0)
-        down = np.maximum(w - np.diag(step), 0)
-        widths = np.diagonal(up) - np.diagonal(down)
-        return (truth(up) @ importance - truth(down) @ importance) / widths
-
-    constraints = [LinearConstraint(np.ones((1, len(start))), 1.0, 1.0)]
-    if groups:
-        member = membership(groups, len(start))
-        least = [group.lower for group in groups]
-        most = [group.upper for group in groups]
-        constraints.append(LinearConstraint(member, least, most))
-    result = minimize(
-        value,
-        np.clip(start, floor, upper),
-        jac=slopes,
-        method="SLSQP",
-        bounds=list(zip(floor, upper, strict=True)),
-        constraints=constraints,
-        options={"maxiter": 300, "ftol": 1e-12},
-    )
-    if not np.isfinite(result.x).all():
-        return start
-    return settle(np.clip(result.x, lower, upper), lower, upper, groups)
-
-
-def _by_transfers(truth: Truth, importance: Array, bounds: Bounds, start: Array) -> Array:
-    """The mixture that no transfer of weight from one domain to another makes better."""
-    best = start
-    value = float((truth(best[None]) @ importance)[0])
-    domains = len(start)
-    pairs = np.argwhere(~np.eye(domains, dtype=bool))
-    for _ in range(ROUNDS):
-        moves = np.zeros((len(pairs), domains))
-        moves[np.arange(len(pairs)), pairs[:, 0]] = -1
-        moves[np.arange(len(pairs)), pairs[:, 1]] = 1
-        room = np.minimum(
-            best[pairs[:, 0]] - bounds.lower[pairs[:, 0]],
-            bounds.upper[pairs[:, 1]] - best[pairs[:, 1]],
-        )
-        sizes = np.minimum(TRANSFERS[:, None], np.maximum(room, 0))
-        tried = best + (sizes[..., None] * moves).reshape(-1, domains)
-        tried = tried[bounds.contain(tried)]
-        if not len(tried):
-            return best
-        values = truth(tried) @ importance
-        place = int(values.argmin())
-        if values[place] >= value - 1e-12:
-            return best
-        best, value = tried[place], float(values[place])
-    return best

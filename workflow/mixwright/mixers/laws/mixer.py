@@ -101,8 +101,8 @@ class LawMixer(Fitted):
         """Returns what predicts mixtures (mixtures, domains) for the goal."""
         return self
 
-    def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
-        """Returns the best mixture (domains,) and its certified gap, nats/token."""
+    def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float | None]:
+        """Returns the best mixture (domains,) and its gap, nats/token; None: not certified."""
         return best_mixture(
             self.law,
             importance,
@@ -115,9 +115,9 @@ class LawMixer(Fitted):
         """Returns notes on what of the goal's tokens the runs do not cover."""
         return ()
 
-    def gap_notes(self, gap: float) -> tuple[str, ...]:
+    def gap_notes(self, gap: float | None) -> tuple[str, ...]:
         """Returns a note where the gap is above the tolerance."""
-        if gap <= self.tolerance:
+        if gap is None or gap <= self.tolerance:
             return ()
         note = (
             f"the optimum is certified to {gap:.1e} only, above the tolerance {self.tolerance:.0e}"
