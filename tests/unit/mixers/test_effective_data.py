@@ -7,9 +7,10 @@ from scipy.stats import spearmanr
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.mixers.laws.fit import Prior, _residuals, _Runs, fit_law, trust
+from mixwright.mixers.laws.fit import _residuals, _Runs, fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture, certificate
+from mixwright.mixers.laws.prior import Prior
 from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into, settle

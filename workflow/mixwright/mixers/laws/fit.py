@@ -17,12 +17,12 @@ A wider form of the law (`Form`) has exponents above 1, and log P of pairs of do
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.pairs import PairLaw, pairs_of, roots_of
+from mixwright.mixers.laws.prior import PLAIN, Form, Prior
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.numerics.spread import Spread
@@ -41,55 +41,10 @@ PRIOR_RUNS = 64
 GROWTH = 2 / 3
 # A run whose loss is so many standard deviations above its target's best counts half.
 FADE = 2.0
-
-
-@dataclass(frozen=True)
-class Prior:
-    """Strengths tau and centres mu of the penalty on the parameters, (tau, mu) of each kind."""
-
-    # log K
-    transfer: tuple[float, float] = (0.004, -2.5)
-    # what is added to the centre of log K where target and domain are the same text
-    same_text: float = 4.0
-    # logit g
-    exponent: tuple[float, float] = (0.02, 0.8)
-    # log b
-    power: tuple[float, float] = (0.02, float(np.log(0.2)))
-    # log eps
-    offset: tuple[float, float] = (0.006, -2.5)
-    # tau of log (E - floor) and log A; their centres are where the fit starts, by the data
-    level: float = 0.02
-    # tau of beta / sd; its centre is 0
-    linear: float = 0.2
-    # log P of a pair
-    pair: tuple[float, float] = (0.004, -5.0)
-
-    def times(self, factor: float) -> "Prior":
-        """Returns the same centres, held `factor` times as strongly; the linear term as before."""
-        stronger: dict[str, Any] = {}
-        for name in ("transfer", "exponent", "power", "offset", "pair"):
-            strength, centre = getattr(self, name)
-            stronger[name] = (factor * strength, centre)
-        return replace(self, level=factor * self.level, **stronger)
-
-
-@dataclass(frozen=True)
-class Form:
-    """How wide a law is fitted."""
-
-    # the greatest exponent; above 1 the law is not convex
-    most: float = 1.0
-    # whether pairs of domains add to the effective data
-    pairs: bool = False
-
-
-PLAIN = Form()
 # A fit starts with E so many standard deviations above the floor, at least.
 LEAST_LEVEL = 1.0
 # Where it starts at another law, at least so many: that law's floor was another one.
 NEAR_LEVEL = 0.1
-# Holds b = 1, eps = 0 and beta = 0.
-ADDITIVE = Prior(power=(1e9, 0.0), offset=(1e9, -30.0), linear=1e9)
 
 
 def fit_law(
@@ -100,6 +55,7 @@ def fit_law(
     same_text: Array | None = None,
     near: Law | None = None,
     form: Form = PLAIN,
+    around: Law | None = None,
 ) -> Law:
     """Fits the law to every target, by batched Levenberg-Marquardt on pseudo-Huber residuals.
 
@@ -111,6 +67,7 @@ def fit_law(
         same_text: (targets, domains) 1 where a target's text is a domain's, 0 elsewhere.
         near: a law to start from; the penalty's centres are the data's own all the same.
         form: how wide the law is; `near` is of the same form.
+        around: a law of other runs, such as smaller models': the start, and the penalty's centres.
     """
     spread = Spread.of(losses)
     deviation = spread.deviation
@@ -122,6 +79,9 @@ def fit_law(
     if same_text is not None:
         transfer, _, _ = _blocks(weights.shape[1])
         centre[:, transfer] += prior.same_text * same_text
+    if around is not None:
+        start = _scaled_to(around, weights, above_floor, deviation, form)
+        centre = start.copy()
     strength = strength * (len(weights) / PRIOR_RUNS) ** GROWTH
     if near is not None:
         start = _parameters(near.raised(-spread.floor), deviation, form)
@@ -210,6 +170,15 @@ def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
 
     effective = _law(theta, spread, m, PLAIN).effective(weights)
     fall = effective ** -np.exp(prior.power[1])
+    level, slope = _regressed(fall, losses, spread)
+    theta[:, LEVEL] = np.log(level)
+    theta[:, SCALE] = np.log(slope)
+    return theta
+
+
+def _regressed(fall: Array, losses: Array, spread: Array) -> tuple[Array, Array]:
+    """Returns (targets,) E and A of losses that fall with effective data, S^-b (runs, targets)."""
+    mean_loss = losses.mean(axis=0)
     mean_fall = fall.mean(axis=0)
     centred = fall - mean_fall
     variation = np.maximum((centred**2).sum(axis=0), 1e-12)
@@ -217,9 +186,20 @@ def _start(weights: Array, losses: Array, spread: Array, prior: Prior) -> Array:
     fall_spread = np.maximum(fall.std(axis=0), 1e-9)
     slope = np.maximum(slope, 0.1 * spread / fall_spread)
     level = np.maximum(mean_loss - slope * mean_fall, LEAST_LEVEL * spread)
-    theta[:, LEVEL] = np.log(level)
-    theta[:, SCALE] = np.log(slope)
-    return theta
+    return level, slope
+
+
+def _scaled_to(law: Law, weights: Array, losses: Array, spread: Array, form: Form) -> Array:
+    """Returns the theta (targets, parameters) of a law, with the level and scale of other runs.
+
+    Its linear rest is scaled as its fall is. Losses (runs, targets) are above the floor.
+    """
+    shape = law.effective(weights) ** -law.power
+    before = np.maximum(law.scale, 1e-12)
+    level, scale = _regressed(shape + weights @ (law.linear / before[:, None]).T, losses, spread)
+    linear = law.linear * (scale / before)[:, None]
+    moved = replace(law, level=level, scale=scale, linear=linear)
+    return _parameters(moved, spread, form)
 
 
 def _penalty(start: Array, prior: Prior) -> tuple[Array, Array]:

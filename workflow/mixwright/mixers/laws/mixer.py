@@ -64,10 +64,7 @@ class LawMixer(Fitted):
     @property
     def law(self) -> Law:
         """The fitted law."""
-        m = len(self.domains)
-        parts = np.split(self.parameters, np.cumsum([1, 1, 1, 1, m, m]), axis=1)
-        columns = [part[:, 0] for part in parts[:4]]
-        return Law(*columns, *parts[4:])
+        return law_of(self.parameters)
 
     def predict(self, amounts: Array) -> Array:
         """Returns (mixtures, targets) nats/token of (mixtures, domains) tokens.
@@ -147,3 +144,11 @@ def columns_of(law: Law) -> Array:
     # A part of (targets,) becomes a column; one of (targets, domains) stays as it is.
     columns = [np.atleast_2d(part.T).T for part in vars(law).values()]
     return np.column_stack(columns)
+
+
+def law_of(columns: Array) -> Law:
+    """Returns the law of (targets, 4 + 3 domains) fields side by side: inverse of `columns_of`."""
+    m = (columns.shape[1] - 4) // 3
+    parts = np.split(columns, np.cumsum([1, 1, 1, 1, m, m]), axis=1)
+    single = [part[:, 0] for part in parts[:4]]
+    return Law(*single, *parts[4:])

@@ -18,11 +18,12 @@ import numpy as np
 
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED, UNKNOWN
-from mixwright.mixers.laws.fit import FIRST_BLOCK, PLAIN, Form, Prior, fit_law, trust
+from mixwright.mixers.laws.fit import FIRST_BLOCK, fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import LEAST, REFIT_STEPS, LawMixer, columns_of
 from mixwright.mixers.laws.optimum import best_mixture
 from mixwright.mixers.laws.pairs import PairLaw
+from mixwright.mixers.laws.prior import PLAIN, Form, Prior
 from mixwright.mixers.limits import Limits
 from mixwright.mixers.starts import best_from
 from mixwright.mixture import Array
