@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 
-from mixwright.designs.row import Row, mixture_weights
+from mixwright.designs.row import Row, mixture_weights, round_sizes
 from mixwright.mixture import Array, Domain
 from mixwright.simplex.bounds import Bounds
 
@@ -22,7 +22,7 @@ BOUNDS = ("tokens", "caps", "floors", "max_epochs", "groups", "fixed")
 
 
 def rows(config: Mapping[str, Any]) -> list[Row]:
-    """Returns the rows of the swarm.
+    """Returns the rows of the swarm's first round, which mostly is all of it.
 
     Row i is a function of (seed, i) alone, so that a larger swarm keeps every earlier row.
     """
@@ -38,7 +38,7 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
         if goal[key]:
             parameters[key] = goal[key]
     rows = []
-    for number in range(swarm["runs"]):
+    for number in range(round_sizes(swarm)[0]):
         row = Row(
             parameters=parameters,
             row=number,

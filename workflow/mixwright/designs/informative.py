@@ -31,7 +31,7 @@ TIE = 1e-9
 
 
 def rows(config: Mapping[str, Any]) -> list[Row]:
-    """Returns the rows of the swarm.
+    """Returns the rows of the swarm's first round.
 
     Row i is the i-th choice among the candidates, so that a larger swarm keeps every earlier row.
     """

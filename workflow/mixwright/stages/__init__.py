@@ -82,6 +82,9 @@ COMMANDS = {
     "count-domains": Command(STAGES, "proxies:count_domains", "Count the tokens of every domain"),
     "list-scored": Command(STAGES, "proxies:list_scored", "List what proxies are scored on"),
     "list-texts": Command(STAGES, "proxies:list_texts", "List what training jobs read"),
+    "design-round": Command(
+        STAGES, "designs:design_round", "Compute the weights of a further round of the swarm"
+    ),
     "resolve-design": Command(
         STAGES, "designs:resolve_design", "Compute the weights of every run of a role"
     ),

@@ -3,6 +3,7 @@
 import csv
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from mixwright.designs import resolve
 from mixwright.designs.candidates import chosen_rows
 from mixwright.designs.elsewhere import MOST_RUNS, Designed, Wanted, designed, further_ids
 from mixwright.designs.read_back import words_to_read
+from mixwright.designs.row import mixture_weights
 from mixwright.errors import MixwrightError, counted
 from mixwright.files import written
 from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
+from mixwright.measured.loss_tables import read_observations
+from mixwright.mixture import digest
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import Options, read_options
 from mixwright.proposals.typed_design import (
@@ -28,7 +32,7 @@ from mixwright.proposals.typed_design import (
     read_limits,
     read_sizes,
 )
-from mixwright.stages.options import NO_WORDS
+from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.gate import check_samples
 from mixwright.study.study import Study
 from mixwright.trust.next_round import REFITS, halves, next_round
@@ -255,5 +259,54 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     plan = Study.read(study)
     goal = plan.goal(train_domains(domains))
     check_samples(plan, goal, extents(domains))
-    weights = resolve.resolve_design(plan.runs[role], goal.domains)
+    weights = resolve.resolve_design(plan.tables[role], goal.domains)
     tables.write(weights, to, tables.DESIGN)
+
+
+def design_round(
+    study: Path,
+    round: int,
+    domains: Path,
+    mixtures: Paths,
+    losses: Paths,
+    to: Path,
+    realised: Paths = NONE,
+) -> None:
+    """Compute the weights of a further round of the swarm from what the rounds before measured.
+
+    Example:
+        mixwright design-round --study results/demo/study.json --round 2
+            --domains results/demo/domains.parquet --mixtures results/demo/design/swarm.parquet
+            --losses results/demo/losses/swarm.parquet
+            --realised results/demo/realised/swarm.parquet
+            --to results/demo/design/swarm-2.parquet
+    """
+    plan = Study.read(study)
+    runs = plan.tables[f"swarm-{round}"]
+    observations = read_observations(
+        mixtures, losses, realised, diverged=plan.diverged, chosen=plan.chosen
+    )
+    metrics = plan.metrics | dict(observations.metrics)
+    observations = replace(observations, metrics=metrics)
+    goal = plan.goal(train_domains(domains))
+    swarm = plan.designs["swarm"]
+    weights = next_round(
+        observations,
+        goal,
+        len(runs),
+        int(digest([plan.seed, round], 8), 16),
+        mixture_weights(swarm["around"], goal.domains),
+        swarm["temperature"],
+        swarm["strengths"],
+        swarm["candidates"],
+    )
+    resolved = {}
+    for run, run_weights in zip(runs, weights, strict=True):
+        resolved[run.name] = goal.mixture(run_weights)
+    tables.write(resolve.design_table(runs, resolved), to, tables.DESIGN)
+    log.info(
+        "round %d: %s, by the losses of %s",
+        round,
+        counted(len(runs), "mixture"),
+        counted(len(observations.runs), "run"),
+    )
