@@ -14,6 +14,7 @@ from rich.table import Table
 
 from mixwright import mixers, tables
 from mixwright.corpus.counts import train_domains
+from mixwright.designs.row import round_sizes, swarm_method
 from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.progress import say
@@ -106,6 +107,7 @@ def _of_study(path: Path) -> Plan:
     if not study.runs.get("swarm"):
         raise MixwrightError(f"--study {path}: it trains no swarm; give --domains and --runs")
     sizes = folder / "domains.parquet"
+    swarm = study.config["designs"]["swarm"]
     goal = study.config["goal"]
     limits = {name: goal[name] for name in ("tokens", "caps", "floors", "groups", "fixed")}
     plan = Plan(
@@ -113,8 +115,8 @@ def _of_study(path: Path) -> Plan:
         targets=len(study.target_weights),
         runs=len(study.runs["swarm"]),
         noise=NOISE,
-        rounds=study.config["designs"]["swarm"].get("rounds", 1),
-        method=study.config["designs"]["swarm"]["method"],
+        rounds=len(round_sizes(swarm)),
+        method=swarm_method(swarm),
         own_names=tuple(sorted(study.domains)),
         limits=limits,
         importance=tuple(study.target_weights.values()),
