@@ -38,8 +38,8 @@ FIT = "results/rounds/fits/effective-data"
 HALF = changed(changed(STUDY, "designs.swarm.rounds", 1), "designs.swarm.runs", 10)
 
 
-def parsed(study: dict[str, Any], folder: Path) -> Study:
-    return Study(resolve(study, HOUSE / "config", [folder / "study.yaml"]))
+def parsed(study: dict[str, Any]) -> Study:
+    return Study(resolve(study, HOUSE / "config"))
 
 
 def write_sources(folder: Path) -> None:
@@ -73,14 +73,14 @@ def finished(tmp_path_factory) -> Workshop:
     workshop = Workshop(tmp_path_factory.mktemp("rounds"))
     write_sources(workshop.folder)
     workshop.run(HALF, FIT)
-    first = packs(workshop, parsed(HALF, workshop.folder), "swarm")
+    first = packs(workshop, parsed(HALF), "swarm")
     assert len(first) == 2
     listed = workshop.jobs(STUDY, FIT)
     assert listed["design_round"] == 1 and listed["train_proxies"] == 2
     assert "resolve_design" not in listed and listed["collect_losses"] == 1
     workshop.run(STUDY)
     # what the first round trained is the first round of two
-    assert packs(workshop, parsed(STUDY, workshop.folder), "swarm") == first
+    assert packs(workshop, parsed(STUDY), "swarm") == first
     return workshop
 
 
@@ -94,7 +94,7 @@ def test_a_dry_run_shows_the_jobs_of_both_rounds(tmp_path):
 
 
 def test_the_second_round_follows_from_the_first_one_inside_the_bounds(finished):
-    study = parsed(STUDY, finished.folder)
+    study = parsed(STUDY)
     first, second = weights(finished, "swarm"), weights(finished, "swarm-2")
     assert set(second.index) == {run.name for run in study.tables["swarm-2"]}
     assert len(first) == len(second) == 10
@@ -143,7 +143,7 @@ def killed(workshop: Workshop, study: Study) -> None:
 def test_a_killed_round_goes_on_and_ends_as_one_that_was_not(finished, tmp_path):
     workshop = Workshop(tmp_path)
     write_sources(tmp_path)
-    study = parsed(STUDY, tmp_path)
+    study = parsed(STUDY)
     killed(workshop, study)
     before = packs(workshop, study, "swarm") | packs(workshop, study, "swarm-2")
     assert len(before) == 3

@@ -79,7 +79,7 @@ rule resolve_design:
     conda:
         "../../envs/analysis.yaml"
     params:
-        runs=lambda wc: digest([run.name for run in STUDY.runs[wc.role]]),
+        runs=lambda wc: digest([run.name for run in STUDY.tables[wc.role]]),
         version=VERSIONS["design"],
     shell:
         "python -m mixwright resolve-design --study results/{wildcards.study}/study.json"

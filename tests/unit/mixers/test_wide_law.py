@@ -13,6 +13,7 @@ from mixwright.mixers.laws.pairs import PairLaw, pairs_of, roots_of
 from mixwright.mixture import Domain
 from mixwright.observations import Observations
 from mixwright.simplex.bounds import Bounds
+from mixwright.simplex.geometry import scale_into
 from mixwright.trust.planted import KINDS
 from mixwright.trust.planted_optimum import optimum
 from published_pile import pile
@@ -97,7 +98,7 @@ def test_a_wider_form_says_so_has_no_certificate_and_no_formula(paired, tmp_path
     assert proposal.gap is None and formula_of(paired) is None
     assert any("form pairs" in note and "not convex" in note for note in proposal.notes)
     paired.save(tmp_path / "fit")
-    again = load(tmp_path / "fit")
+    again = load("wide-law", tmp_path / "fit")
     mixtures = np.random.default_rng(0).dirichlet(np.ones(DOMAINS), 5)
     assert (again.predict(mixtures) == paired.predict(mixtures)).all()
 
@@ -112,7 +113,8 @@ def test_a_wider_form_keeps_limits_groups_and_bounds(paired):
     )
     limited = paired.propose(goal(bounds, TARGETS))
     assert bounds.contain(limited.weights[None]).all()
-    start, there = paired.predict(np.stack([goal().natural, limited.weights]))
+    natural = scale_into(goal().natural, *bounds.parts)
+    start, there = paired.predict(np.stack([natural, limited.weights]))
     assert (there <= start + 1e-6).all()
 
 

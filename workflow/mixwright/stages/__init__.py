@@ -52,7 +52,7 @@ COMMANDS = {
         TABLES, "trust:learning_curve", "Say whether more runs are worth training"
     ),
     "regret": Command(
-        TABLES, "regret:regret", "Say how far from the best mixture so many runs leave you"
+        TABLES, "regret:regret", "Say how near so many runs come to the best mixture"
     ),
     "transfer": Command(TABLES, "trust:transfer", "Say whether a ranking holds at another size"),
     "plan": Command(MANAGE, "plan:plan", "Say what a study takes: tokens, hours, disk, money"),
