@@ -10,12 +10,12 @@ python benchmarks/rounds.py --runs 32 --seeds 4 5 --to problems.csv
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from evidence import KINDS, TARGETS, TOKENS, Truth
+from evidence import TARGETS, TOKENS
 from rich.console import Console
 
 from mixwright.designs import dirichlet, informative
@@ -26,6 +26,7 @@ from mixwright.observations import Observations
 from mixwright.progress import say
 from mixwright.simplex.bounds import Bounds
 from mixwright.trust.next_round import CANDIDATES, STRENGTHS, TEMPERATURE, next_round
+from mixwright.trust.planted import KINDS, Truth
 
 DOMAINS = (5, 8, 14)
 NOISE = 0.01
@@ -76,11 +77,11 @@ class Problem:
         return self.truth(weights).mean(axis=1)
 
 
-def plant(kind: Callable[..., Truth], domains: int, seed: int) -> Problem:
+def plant(kind: str, domains: int, seed: int) -> Problem:
     """Draws a truth and the sizes of its domains."""
-    number = KINDS.index(kind)
+    number = list(KINDS).index(kind)
     rng = np.random.default_rng([seed, domains, number])
-    truth = kind(rng, domains)
+    truth = KINDS[kind](rng, domains)
     shares = rng.dirichlet(np.full(domains, 3.0))
     sizes = []
     for place, share in enumerate(shares):
@@ -122,7 +123,7 @@ def judged(problem: Problem, runs: int) -> Iterator[dict[str, object]]:
     of_proposals = problem.objective(np.array(proposals)) - best
     for way, regret in zip(WAYS, of_proposals / of_uniform, strict=True):
         facts = {"seed": problem.seed, "domains": domains}
-        yield {"way": way, **facts, "kind": KINDS[problem.number].__name__, "regret": regret}
+        yield {"way": way, **facts, "kind": list(KINDS)[problem.number], "regret": regret}
 
 
 def _best(problem: Problem, starts: Array) -> float:

@@ -51,6 +51,9 @@ COMMANDS = {
     "learning-curve": Command(
         TABLES, "trust:learning_curve", "Say whether more runs are worth training"
     ),
+    "regret": Command(
+        TABLES, "regret:regret", "Say how near so many runs come to the best mixture"
+    ),
     "transfer": Command(TABLES, "trust:transfer", "Say whether a ranking holds at another size"),
     "plan": Command(MANAGE, "plan:plan", "Say what a study takes: tokens, hours, disk, money"),
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
