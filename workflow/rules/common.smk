@@ -72,6 +72,17 @@ RESULTS_FOLDER = f"results/{NAME}"
 METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
 # What targets of questions choose by, where that is no loss. Studies without it hash nothing of it.
 CHOSEN = [STUDY.chosen] if STUDY.chosen else []
+# What the weights of a further round depend on, beside what the rounds before it measured.
+ROUND_SPEC = digest(
+    [
+        STUDY.target_weights,
+        STUDY.final_tokens,
+        CONFIG["goal"],
+        STUDY.diverged,
+        METRICS,
+        *CHOSEN,
+    ]
+)
 
 # Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
 for part in ("proxy", "final"):

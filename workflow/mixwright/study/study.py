@@ -130,7 +130,7 @@ class Study(Scoring):
         A pack may mix lengths: its trainer puts runs of one length side by side.
         """
         packs: dict[str, tuple[Run, ...]] = {}
-        size = runs_a_job(self.config, self.runs.values())
+        size = runs_a_job(self.config, self.tables.values())
         for runs in self.tables.values():
             packs |= cut(runs, size, lambda run: run.name)
         return packs

@@ -38,8 +38,8 @@ class PairLaw(Law):
         mu = importance * self.worth(w)
         roots = np.sqrt(np.maximum(w, SMALLEST))
         matrix = np.einsum("k,kij->ij", mu, self.matrix())
-        own = np.diag((matrix @ roots) / roots**3)
-        return super().curvature(importance, w) - (matrix / np.outer(roots, roots) - own) / 4
+        diagonal = np.diag((matrix @ roots) / roots**3)
+        return super().curvature(importance, w) - (matrix / np.outer(roots, roots) - diagonal) / 4
 
     def matrix(self) -> Array:
         """Returns (targets, domains, domains) P, the same on both sides of its diagonal of 0."""
