@@ -162,3 +162,26 @@ def test_a_gpu_s_check_fails_without_one_and_says_why(check, tmp_path):
     (row,) = check.read_rows(tmp_path / "rows.jsonl")
     assert row["state"] == "failed" and "sees no GPU" in row["last"][-1]
     assert "not measured  open" in (tmp_path / "table.txt").read_text()
+
+
+def test_a_pack_that_raises_costs_no_other_pack(check, tmp_path, monkeypatch):
+    """A driver's error in the middle of the speeds is a row, and the step fails at its end."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import gpu_steps
+
+    measure = gpu_steps.library.pack_speed
+
+    def broken(plan, case, members, graph=True, **fixed):
+        if (case, members) == ("RegMix", 1):
+            raise RuntimeError("CUDA error: an illegal memory access")
+        return measure(plan, case, members, graph, **fixed)
+
+    monkeypatch.setattr(gpu_steps.library, "pack_speed", broken)
+    monkeypatch.setattr(gpu_steps, "ROWS", tmp_path / "rows.jsonl")
+    monkeypatch.setattr(gpu_steps, "STEP", "speeds")
+    with pytest.raises(SystemExit) as stopped:
+        gpu_steps.speeds(gpu_steps.DRY)
+    assert stopped.value.code == 1
+    rows = check.read_rows(tmp_path / "rows.jsonl")
+    assert rows[0]["reason"] == "RuntimeError: CUDA error: an illegal memory access"
+    assert len(rows) == 5 and all("tokens" in row for row in rows[1:])

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from mixwright import progress
+from mixwright.corpus import allocation
 from mixwright.proxies import feed, wave
 from mixwright.proxies import train as packed
-from mixwright.proxies.cuda_graph import WARM_UP_STEPS, Steps, aside, side_stream
-from mixwright.proxies.device import out_of_memory
+from mixwright.proxies.cuda_graph import WARM_UP_STEPS, Steps, aside, side_stream, warmed_up
+from mixwright.proxies.device import out_of_memory, prepare
 from mixwright.proxies.wave import Wave
 from small_bert import BERT
 from small_packs import SETTINGS, SHAPE, eight, numbers, opened, run
@@ -143,23 +144,21 @@ def test_memory_that_fills_up_in_a_recording_halves_the_wave(folder, monkeypatch
 
 
 def test_scoring_in_a_full_memory_frees_the_recorded_step_and_ends_no_training(folder, monkeypatch):
-    """The step holds its memory between steps; without it one member fits, or none does."""
+    """The step holds its memory between steps; without it the scoring fits."""
     plain = run(folder / "llama", eight()[:1])
     score = packed.Exam.loglikelihoods
     notes: list[str] = []
     monkeypatch.setattr(Wave, "release", lambda self: notes.append("released"))
 
     def full(self, *args):
-        if len(notes) % 2 == 0:
-            notes.append("full")
+        if not notes:
             raise torch.OutOfMemoryError("full")
-        if notes[-1] == "released":
-            notes.append("scored")
         return score(self, *args)
 
     monkeypatch.setattr(packed.Exam, "loglikelihoods", full)
     results = run(folder / "llama", eight()[:1])
-    assert notes[:3] == ["full", "released", "scored"]
+    # once for the scoring, once as the member leaves
+    assert notes == ["released", "released"]
     assert numbers(results["key0"]) == numbers(plain["key0"])
 
 
@@ -192,6 +191,28 @@ def test_without_graphs_no_step_is_recorded():
     assert notes == []
 
 
+@pytest.mark.parametrize("was", ["tf32", "none"])
+def test_products_of_float32_are_exact_on_a_gpu_and_a_job_says_what_it_turned_off(
+    monkeypatch, capsys, was
+):
+    monkeypatch.setattr(progress, "_once", set())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    before = torch.backends.fp32_precision
+    try:
+        torch.backends.cuda.matmul.fp32_precision = was
+        for precision in ("float32", "float32", None):
+            prepare("cuda", precision)
+        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+        # Torch's compiler asks by the older name.
+        assert torch.get_float32_matmul_precision() == "highest"
+    finally:
+        torch.backends.fp32_precision = before
+    lines = capsys.readouterr().err
+    assert lines.count("TF32 was on") == (1 if was == "tf32" else 0)
+    assert lines.count("for TF32 is off") == 1
+
+
 @pytest.mark.parametrize("shape", [SHAPE, BERT], ids=["llama", "bert"])
 @pytest.mark.parametrize("size", [1, 1 << 30])
 def test_steps_that_are_read_in_blocks_are_the_same_steps(folder, shape, size, monkeypatch):
@@ -215,6 +236,27 @@ def test_steps_that_are_read_in_blocks_are_the_same_steps(folder, shape, size, m
     assert sum(blocks) == 40 and (max(blocks) == 1 if size == 1 else blocks == [1, 6, 32, 1])
     for key, result in plain.items():
         assert numbers(staged[key]) == numbers(result)
+
+
+def test_a_wave_that_changes_within_a_block_reads_on_where_it_was(folder, monkeypatch):
+    """Schedules were read ahead: members that leave, and a checkpoint, are of the step of now."""
+    monkeypatch.setattr(allocation, "WINDOW", 16)
+    texts = opened(folder / "llama")
+    staged, plain = (Wave(eight(40)[:3], SHAPE, texts, SETTINGS) for _ in range(2))
+    staged._feed._steps_of = lambda size: 20
+    for step in range(30):
+        staged.advance(), plain.advance()
+        assert_equal(staged, plain)
+        if step == 6:
+            assert staged._feed._steps == range(1, 21)
+            staged.leave([1]), plain.leave([1])
+        if step == 17:
+            resumed = Wave(staged.members, SHAPE, texts, SETTINGS)
+            resumed.resume(staged.state())
+            for _ in range(3):
+                resumed.advance()
+        if step == 20:
+            assert_equal(resumed, staged)
 
 
 def test_a_step_looks_at_no_number_of_the_device(folder, monkeypatch):
@@ -269,6 +311,16 @@ def test_a_recorded_step_on_the_device_is_the_eager_one(folder):
     assert recorded._steps._graph is not None
     for name, tensor in plain.parameters.items():
         assert torch.allclose(tensor, recorded.parameters[name], atol=1e-5)
+
+
+@pytest.mark.gpu
+@needs_gpu
+def test_a_graph_of_a_step_that_was_not_taken_before_plays_it():
+    weights = torch.zeros(4, device="cuda")
+    graph = warmed_up(lambda values: weights.add_(values).sum(), [torch.ones(4, device="cuda")])
+    assert weights.tolist() == [float(WARM_UP_STEPS)] * 4
+    output = graph.play([torch.full((4,), 2.0, device="cuda")])
+    assert output.item() == 4 * (WARM_UP_STEPS + 2)
 
 
 @pytest.mark.gpu

@@ -33,22 +33,25 @@ class SlicedMuon(Muon):
     def _updates(self, numbers: Sequence[int]) -> Iterator[tuple[int, Tensor]]:
         if not numbers:
             return
-        mesh = self.matrices[numbers[0]].device_mesh
+        first: Any = self.matrices[numbers[0]]
+        mesh: DeviceMesh = first.device_mesh
         for owned in rounds_of(self, numbers, mesh.size()):
             yield from self._round(owned, mesh)
 
     def _round(self, owned: Round, mesh: DeviceMesh) -> Iterator[tuple[int, Tensor]]:
         """The updates of one round, as this process's slices."""
         group = mesh.get_group()
-        directions = {}
+        directions: dict[int, DTensor] = {}
         # what this process sends to each owner
         slices = []
         for number in owned:
             if number is None:
                 slices.append(torch.empty(0, device=mesh.device_type))
             else:
-                directions[number] = self._direction(number)
-                slices.append(directions[number].to_local())
+                direction = self._direction(number)
+                assert isinstance(direction, DTensor)
+                directions[number] = direction
+                slices.append(direction.to_local())
         mine = owned[mesh.get_local_rank()]
         lengths = self._lengths(mine, mesh.size())
         gathered = _exchanged(slices, lengths, group)

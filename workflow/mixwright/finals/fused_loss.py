@@ -146,8 +146,8 @@ class _HeadLoss(torch.autograd.Function):
         dtype = states.dtype
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
-        # gradients of the head are summed over chunks, in float32
-        matrix = weight.float().t().unsqueeze(0)
+        # its gradient is summed over chunks in float32, whatever its own precision
+        matrix = weight.t().unsqueeze(0)
         with torch.autocast(device, enabled=False):
             losses, of_states, of_head = head_loss(
                 states.unsqueeze(0), matrix, labels.unsqueeze(0), dtype, count=1

@@ -136,6 +136,17 @@ def aside(step: Step, inputs: Sequence[Tensor]) -> Tensor:
     return output
 
 
+def warmed_up(step: Step, inputs: Sequence[Tensor]) -> StepGraph:
+    """Returns a graph of a step that was not taken before; it takes the first steps.
+
+    Raises:
+        RuntimeError: The step cannot be recorded, or memory is full.
+    """
+    for _ in range(WARM_UP_STEPS):
+        aside(step, inputs)
+    return StepGraph(step, inputs)
+
+
 class Steps:
     """Takes the steps of a wave on a GPU, as a graph as soon as there is one.
 
