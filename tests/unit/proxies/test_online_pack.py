@@ -100,10 +100,21 @@ def test_a_reference_without_weights_is_trained_again_for_a_run_that_needs_it(tr
     assert again == [reference, learning]
 
 
-def test_a_reference_that_diverged_is_refused_with_what_to_change(trained):
-    broken = STUDY["proxy"]["optimizer"] | {"muon_lr": 1e30, "adam_lr": 1e30}
+def test_a_reference_that_diverged_is_refused_with_what_to_change(trained, monkeypatch):
+    counting = stage.train
+
+    def diverging(lacking, *rest, **options):
+        finish = options["on_finished"]
+
+        def finished(member, result):
+            late = replace(result, scored={}, loglikelihoods={}, diverged=True)
+            finish(member, late)
+
+        counting(lacking, *rest, **options | {"on_finished": finished})
+
+    monkeypatch.setattr(stage, "train", diverging)
     with pytest.raises(MixwrightError, match="its reference run has diverged"):
-        trained(runs_of("doremi"), proxy=STUDY["proxy"] | {"optimizer": broken})
+        trained(runs_of("doremi"))
 
 
 def test_fastmix_is_stored_under_its_targets_text(trained):
