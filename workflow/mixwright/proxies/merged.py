@@ -26,7 +26,7 @@ def merge(members: Parameters, mixtures: Array) -> Parameters:
     """Returns (n, ...) weights sum_k w_k theta_k of members (K, ...) by mixtures (n, K)."""
     merged = {}
     for name, tensor in members.items():
-        factors = torch.from_numpy(mixtures).to(tensor)
+        factors = torch.tensor(mixtures.tolist()).to(tensor)
         merged[name] = torch.tensordot(factors, tensor, dims=1)
     return merged
 
