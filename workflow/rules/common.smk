@@ -361,6 +361,17 @@ def scored_of(pack):
     return [] if STUDY.keeps_weights(role) else f"results/{NAME}/scored.json"
 
 
+# What a further round is chosen for.
+ROUND_SPEC = digest(
+    [
+        STUDY.target_weights,
+        STUDY.final_tokens,
+        CONFIG["goal"],
+        STUDY.diverged,
+        METRICS,
+        *CHOSEN,
+    ]
+)
 # The weights of a round that follows from what earlier rounds measured; other runs have none.
 DESIGNED_BEFORE = {}
 if len(STUDY.tables) > len(STUDY.runs):

@@ -104,16 +104,7 @@ rule design_round:
         "../../envs/analysis.yaml"
     params:
         runs=lambda wc: digest([run.name for run in STUDY.tables[f"swarm-{wc.round}"]]),
-        spec=digest(
-            [
-                STUDY.target_weights,
-                STUDY.final_tokens,
-                CONFIG["goal"],
-                STUDY.diverged,
-                METRICS,
-                *CHOSEN,
-            ]
-        ),
+        spec=ROUND_SPEC,
         version=VERSIONS["round"],
     shell:
         "python -m mixwright design-round --study results/{wildcards.study}/study.json"

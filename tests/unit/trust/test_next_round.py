@@ -73,6 +73,19 @@ def test_the_informative_choice_goes_on_after_the_runs_there_are():
     assert after != informative.choose(pool[others], 8)
 
 
+def test_a_mixture_that_is_there_is_not_trained_again():
+    planted = plant(8, runs=24, domains=3)
+    corners = np.concatenate([np.eye(3), planted.seen.weights[3:]])
+    runs = replace(planted.seen, amounts=corners * planted.goal.tokens)
+    losses = planted.losses(corners)
+    runs = replace(runs, losses=losses)
+    goal = replace(planted.goal, bounds=Bounds(np.zeros(3), np.ones(3)))
+    mixtures = next_round(runs, goal, 24, 0, **SMALL)
+    apart = np.abs(mixtures[:, None] - corners[None]).max(axis=2)
+    assert apart[:12].min() > 5e-4
+    assert len(np.unique(mixtures.round(6), axis=0)) == 24
+
+
 def test_runs_of_other_roles_change_nothing():
     planted = plant(6, runs=24, repeats=3)
     alone = planted.seen.of_role("swarm")

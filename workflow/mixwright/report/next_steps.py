@@ -64,7 +64,7 @@ def after_proposals(
     needed = runs_to_tell(gain["value"], gain["low"], gain["high"], runs)
     if needed is None or gain["value"] <= 0:
         return ()
-    steps = (
+    steps: tuple[str, ...] = (
         f"If the gain of {first.name} is what it predicts, {gain['value']:.3f}, about {needed:,}"
         f" runs of the swarm would tell it from zero ({runs:,} are there): set designs.swarm.runs"
         " and run the study again; runs that are there are not trained again. This takes the"

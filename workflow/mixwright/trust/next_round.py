@@ -20,6 +20,7 @@ from mixwright.goal import Goal
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.proposals.mean_accuracy import for_mean_accuracy
+from mixwright.simplex.alike import EQUAL, same_mixture
 from mixwright.simplex.geometry import settle
 from mixwright.simplex.sampling import sample
 from mixwright.trust.leverage import Cover
@@ -80,8 +81,23 @@ def next_round(
         rngs.append(np.random.default_rng([seed, CANDIDATE, number]))
     pool = dirichlet.draw(middle**temperature, strengths, goal.bounds, rngs)
     there = np.concatenate([swarm.weights, near])
+    pool = _untried(pool, there, chosen)
     order = informative.choose(pool, chosen, there)
     return np.concatenate([pool[order], near])
+
+
+def _untried(pool: Array, there: Array, least: int) -> Array:
+    """Returns those of the pool that differ from each other and from the runs there are.
+
+    Draws of weak strength are corners, time and again, and a run that is there would be trained as
+    the same run. Where the bounds leave too few others, the pool stays as it is.
+    """
+    group = same_mixture(np.concatenate([there, pool]), EQUAL)
+    _, first = np.unique(group, return_index=True)
+    fresh = np.sort(first[first >= len(there)]) - len(there)
+    if len(fresh) < least:
+        return pool
+    return pool[fresh]
 
 
 def halves(runs: int) -> tuple[int, int]:
