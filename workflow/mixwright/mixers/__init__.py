@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.mixers.kinds import is_of_kind, kinds_of_value
 
 if TYPE_CHECKING:
     from mixwright.goal import Goal
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 SWARM = frozenset({"swarm"})
 VERTEX = frozenset({"vertex"})
 PERTURB = frozenset({"perturb"})
+# Mixers whose weights are learned while a run of theirs trains; its role has the mixer's name.
+ONLINE = ("doremi", "odm", "fastmix")
 
 
 @dataclass(frozen=True)
@@ -227,15 +229,30 @@ MIXERS: dict[str, Method] = {
         scales=True,
         limits=True,
     ),
-}
-
-# What a setting of a type takes, in words.
-WORDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a word",
-    type(None): "null",
+    "doremi": Method(
+        "online:DoReMi",
+        "Rival: weights that move, while a proxy trains, to domains where it is behind a reference"
+        " run; their mean over its steps.",
+        "DoReMi, arXiv 2305.10429",
+        reads=frozenset({"doremi"}),
+        predicts=False,
+    ),
+    "odm": Method(
+        "online:ODM",
+        "Rival: weights that a bandit (Exp3) moves, while a proxy trains, to domains of high loss;"
+        " their mean over its steps.",
+        "ODM, arXiv 2312.02406",
+        reads=frozenset({"odm"}),
+        predicts=False,
+    ),
+    "fastmix": Method(
+        "online:FastMix",
+        "Rival: weights that move, while a proxy trains, to domains whose gradient at the head"
+        " agrees with the targets'; those of its last step.",
+        "FastMix, arXiv 2606.14971",
+        reads=frozenset({"fastmix"}),
+        predicts=False,
+    ),
 }
 
 
@@ -294,19 +311,6 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
 def is_setting(part: Field) -> bool:
     """Whether a field of a mixer is a setting; the others are filled by `fit`."""
     return not part.metadata.get("fitted")
-
-
-def kinds_of_value(annotation: Any) -> list[str]:
-    """Returns in words what a setting of this type takes; none where it may be anything."""
-    types = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return [WORDS[type_] for type_ in types if type_ in WORDS]
-
-
-def is_of_kind(value: Any, kinds: list[str]) -> bool:
-    """Whether a setting that takes `kinds` may have this value; a whole number is a number."""
-    if type(value) is int and WORDS[float] in kinds:
-        return True
-    return WORDS.get(type(value)) in kinds
 
 
 def read_settings(text: str) -> dict[str, Any]:

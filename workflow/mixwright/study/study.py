@@ -13,7 +13,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
-from mixwright.mixers import MIXERS, Method
+from mixwright.mixers import MIXERS, ONLINE, Method
 from mixwright.mixture import Domain, Run, digest
 from mixwright.study.final_trainer import computed_by, final_settings, finals_a_job, trainer_of
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
@@ -24,9 +24,9 @@ from mixwright.study.sample import trained_roles
 from mixwright.study.scoring import Scoring, batched
 from mixwright.versions import VERSIONS
 
-ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer")
-# Roles of runs of the proxies' own model size.
-PROXIES = ROLES[:-1]
+ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer", *ONLINE)
+# Roles of runs of the proxies' own model size, each on one mixture.
+PROXIES = ROLES[:4]
 # Settings of a proxy that its losses depend on. How runs are packed is none of them.
 PROXY_SETTINGS = (
     "shape",
@@ -131,8 +131,10 @@ class Study(Scoring):
         """
         packs: dict[str, tuple[Run, ...]] = {}
         size = runs_a_job(self.config, self.tables.values())
-        for runs in self.tables.values():
-            packs |= cut(runs, size, lambda run: run.name)
+        for table, runs in self.tables.items():
+            # a run that learns weights is trained beside its reference
+            whole = table in ONLINE
+            packs |= cut(runs, len(runs) if whole else size, lambda run: run.name)
         return packs
 
     def packs_of(self, tables: Iterable[str]) -> list[str]:

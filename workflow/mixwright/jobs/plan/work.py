@@ -8,6 +8,7 @@ from mixwright.jobs.answers import final_answers, proxy_answers, snapshot_tokens
 from mixwright.jobs.plan.flops import scoring_flops, training_flops
 from mixwright.jobs.plan.jobs import USUAL_FIGURES, corpus_jobs, fit_jobs, job_seconds
 from mixwright.jobs.resources import EXAMPLE_TOKENS, vocabulary_of
+from mixwright.mixture import Run
 from mixwright.study.copies import snapshot_packs
 from mixwright.study.final_trainer import TRANSFORMERS
 from mixwright.study.lengths import read_a_scored, step_tokens, steps
@@ -110,8 +111,11 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
     # of those that are trained: of all that is asked, at the most, nothing was scored before
     scored += _trained_before(study, batches, finished) * _scored_tokens(study, role, evaluations=1)
     tokens = []
+    looked = 0
     for members in packs:
         tokens.append(sum(run.tokens for run in members))
+        looked += sum(_looked_tokens(of_role, run) for run in members)
+    reading = scored * read_a_scored(of_role.config, "proxy")
     return Work(
         role,
         "proxy",
@@ -122,10 +126,27 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         sum(tokens),
         scored,
         training_flops(shape, rows) * sum(tokens),
-        scoring_flops(shape, rows) * scored * read_a_scored(of_role.config, "proxy"),
+        scoring_flops(shape, rows) * (reading + looked),
         _share_of_longest(tokens),
         seconds=job_seconds(jobs),
     )
+
+
+def _looked_tokens(study: Study, run: Run) -> int:
+    """Tokens that a run which learns its weights reads without learning from them.
+
+    Of a look of FastMix those of the domains are counted, and not the few of the targets.
+    """
+    if "online" not in run.parameters:
+        return 0
+    online = run.parameters["online"]
+    if online["method"] == "fastmix":
+        settings = online["settings"]
+        looks = (run.steps - 1) // settings["every"]
+        sequences = settings["sequences"] * len(study.domains)
+        return int(looks * sequences * study.proxy["shape"]["context"])
+    # each step is scored once more, for DoReMi by the reference too
+    return run.tokens * (2 if online["method"] == "doremi" else 1)
 
 
 def _trained_before(study: Study, batches: Sequence[str], finished: Set[str]) -> int:
