@@ -1,6 +1,7 @@
 """From rows of a design to runs: what the recipe of a run holds."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, TypeVar
 
 from mixwright.designs import KINDS, kind_of
@@ -73,6 +74,11 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
         row=row.row,
         context=context,
     )
+
+
+def split(parts: Sequence[Part], kind: Callable[[Part], Any]) -> list[tuple[Part, ...]]:
+    """Returns the longest stretches of parts that are of one kind each."""
+    return [tuple(stretch) for _, stretch in groupby(parts, kind)]
 
 
 def cut(
