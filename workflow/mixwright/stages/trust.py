@@ -236,8 +236,8 @@ def _transfer(
         chosen = np.array([plan.combination_of(run) == place for run in large.runs])
         points.append(_point(plan.of_role("transfer", place), combination, large.only(chosen)))
     proxy = plan.proxy
-    own = _point(plan, {"model": proxy["model"], "tokens": proxy["tokens"], "rate": 1}, small)
-    return transfers_json(small, points, plan.target_weights, own)
+    proxies = _point(plan, {"model": proxy["model"], "tokens": proxy["tokens"], "rate": 1}, small)
+    return transfers_json(small, points, plan.target_weights, proxies)
 
 
 def _point(plan: Study, combination: Mapping[str, Any], runs: Observations) -> Point:

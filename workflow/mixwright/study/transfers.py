@@ -35,12 +35,12 @@ def spelled(section: Mapping[str, Any], proxy: Mapping[str, Any]) -> list[dict[s
     lengths = tokens if isinstance(tokens, list) else [tokens]
     # the old keys may ask for the swarm's own size again: a second look at the same numbers
     named = [(section["model"], lengths[0], 1)] if section["model"] else []
-    own = (proxy["model"], proxy["tokens"])
-    wanted = [(*own, rate) for rate in section["rates"] if rate != 1]
+    usual = (proxy["model"], proxy["tokens"])
+    wanted = [(*usual, rate) for rate in section["rates"] if rate != 1]
     wanted += list(product(models, lengths, section["rates"]))
     combinations = []
     for combination in dict.fromkeys(wanted):
-        if combination != (*own, 1) or combination in named:
+        if combination != (*usual, 1) or combination in named:
             model, count, rate = combination
             combinations.append({"model": model, "tokens": count, "rate": rate})
     if not combinations:

@@ -88,7 +88,7 @@ class Rates:
 
 
 def transfers_json(
-    swarm: Observations, points: Sequence[Point], targets: Mapping[str, float], own: Point
+    swarm: Observations, points: Sequence[Point], targets: Mapping[str, float], proxies: Point
 ) -> dict[str, Any]:
     """Returns the content of `transfer.json` where sizes or rates are several.
 
@@ -99,7 +99,7 @@ def transfers_json(
         swarm: the proxies' own runs.
         points: every combination, with its runs.
         targets: target -> its weight in the mean.
-        own: the swarm's own size and rate; its runs are the swarm's.
+        proxies: the swarm's own size and rate; its runs are the swarm's.
 
     Raises:
         MixwrightError: a combination has fewer than 4 mixtures.
@@ -112,14 +112,14 @@ def transfers_json(
     first = max(range(len(points)), key=lambda k: (points[k].size, -_off(points[k].rate)))
     content = compared[first].as_json() | {"combinations": combinations}
     content["compared"] = points[first].name
-    rates = rates_of([own, *points], targets)
+    rates = rates_of([proxies, *points], targets)
     if rates is not None:
         content["rates"] = rates.as_json()
-    content["dependence"] = dependence(points, compared, own)
+    content["dependence"] = dependence(points, compared, proxies)
     return content
 
 
-def dependence(points: Sequence[Point], compared: Sequence[Transfer], own: Point) -> str:
+def dependence(points: Sequence[Point], compared: Sequence[Transfer], proxies: Point) -> str:
     """Returns a sentence where the order at the proxies' own size depends on the rate; else none.
 
     It does where the whole interval of the rank correlation with the swarm's own order is under
@@ -128,7 +128,7 @@ def dependence(points: Sequence[Point], compared: Sequence[Transfer], own: Point
     words = []
     for point, result in zip(points, compared, strict=True):
         rank = result.ranks[MEAN]
-        if point.size == own.size and point.rate != own.rate and rank.high < AGREE:
+        if point.size == proxies.size and point.rate != proxies.rate and rank.high < AGREE:
             words.append(f"rate x {point.rate:g} {_ranged(rank)}")
     if not words:
         return ""
@@ -147,10 +147,10 @@ def rates_of(points: Sequence[Point], targets: Mapping[str, float]) -> Rates | N
         points: the swarm's own first, then every combination.
         targets: target -> its weight in the mean.
     """
-    own = points[0]
-    small = [point for point in points if point.size == own.size]
+    proxies = points[0]
+    small = [point for point in points if point.size == proxies.size]
     largest = max(point.size for point in points)
-    if len(small) < 2 or largest <= own.size:
+    if len(small) < 2 or largest <= proxies.size:
         return None
     large = [point for point in points if point.size == largest]
     shared = _shared([*small, *large])
@@ -162,7 +162,7 @@ def rates_of(points: Sequence[Point], targets: Mapping[str, float]) -> Rates | N
     orders = {point.rate: _objective(point, shared, targets) for point in small}
     ranks = {rate: rank_interval(order, truth) for rate, order in orders.items()}
     best = max(ranks, key=lambda rate: (ranks[rate].value, -_off(rate)))
-    gain = _gain(orders[best], orders[own.rate], truth)
+    gain = _gain(orders[best], orders[proxies.rate], truth)
     return Rates(reference.name, ranks, best, gain)
 
 

@@ -24,13 +24,13 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
+from mixwright.mixers.laws.falling import FREE, FallingLaw, worth
 from mixwright.mixers.laws.fit import trust
 from mixwright.mixers.laws.joint import FIRST, LEAST, ROLES, Joint
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.repetition import (
     TINY,
     ScaledLaw,
-    effective_tokens,
 )
 from mixwright.mixture import Array
 from mixwright.numerics.spread import Spread
@@ -38,12 +38,8 @@ from mixwright.observations import Observations
 
 # Standard deviation of log R* about its centre: R* is within a factor of e of it, mostly.
 SHRINKAGE = 1.0
-# Repetitions after which a fall begins: four passes.
-FREE = 3.0
 # Falls that are tried.
 FALLS = (0.001, 0.003, 0.01, 0.03, 0.1)
-# What a domain is worth at least, as a share of its first pass, however often it is passed.
-LEFT = 0.05
 # Steps of Gauss and Newton in log R*, how far apart their differences are taken, and the longest.
 ROUNDS = 6
 APART = 0.2
@@ -61,63 +57,6 @@ HALF = 1.96
 # Passes from which a domain counts as repeated, and by how much more than the runs' is outside.
 PASSES = 1.01
 OUTSIDE = 1.05
-
-
-def worth(tokens: Array, available: Array, decay: Array, fall: float) -> Array:
-    """Returns D(n) (..., domains), at least a twentieth of what was taken once.
-
-    Args:
-        tokens: n (..., domains).
-        available: (..., domains) tokens that each domain has; may be infinite.
-        decay: R*, (domains,) or one number.
-        fall: f.
-    """
-    effective = effective_tokens(tokens, available, decay)
-    if fall == 0:
-        return effective
-    late = np.maximum(tokens / np.maximum(available, TINY) - 1 - FREE, 0.0)
-    repeating = np.where(late > 0, available, 0.0)
-    least = LEFT * np.minimum(tokens, available)
-    return np.maximum(effective - repeating * fall / 2 * late**2, least)
-
-
-@dataclass(frozen=True, kw_only=True)
-class FallingLaw(ScaledLaw):
-    """A law in weights of a total that repeats domains, each by its own R* and with a fall."""
-
-    # f
-    fall: float
-
-    def bend(self, w: Array) -> Array:
-        """Returns (targets, domains) d2S / dw2, never positive where D is above its least."""
-        amounts = self._amounts(w)
-        more = self._worth_of_more(w)
-        repeats_of = self._repeats(w)
-        once = np.maximum(self.available, TINY)
-        falling = np.where(repeats_of > 0, np.exp(-repeats_of / self.decay) / self.decay, 0.0)
-        falling = falling + np.where(repeats_of > FREE, self.fall, 0.0)
-        falling = np.where(self._spent(w), 0.0, falling * self.total**2 / once)
-        bend = Law.bend(self, amounts)
-        return bend * more**2 - Law.growth(self, amounts) * falling
-
-    def _amounts(self, w: Array) -> Array:
-        """Returns n (..., domains), the effective amounts."""
-        return worth(w * self.total, self.available, np.asarray(self.decay), self.fall)
-
-    def _worth_of_more(self, w: Array) -> Array:
-        """Returns (domains,) dn / dw; below 0 where a fall has begun."""
-        late = np.maximum(self._repeats(w) - FREE, 0.0)
-        more = self.total * (np.exp(-self._repeats(w) / self.decay) - self.fall * late)
-        return np.where(self._spent(w), 0.0, more)
-
-    def _repeats(self, w: Array) -> Array:
-        """Returns R (..., domains)."""
-        return np.maximum(w * self.total / np.maximum(self.available, TINY) - 1, 0.0)
-
-    def _spent(self, w: Array) -> Array:
-        """Returns (..., domains) whether D is at its least."""
-        once = np.minimum(w * self.total, self.available)
-        return (self.fall > 0) & (self._amounts(w) <= LEFT * once) & (w > 0)
 
 
 @dataclass(frozen=True)
@@ -216,19 +155,16 @@ class Repeating(Joint):
 
     def _decay_notes(self) -> tuple[str, ...]:
         """Says what of repetition the runs support."""
+        fall = f"more than {1 + FREE:g} passes undo what a domain taught (f = {self.fall:g})"
+        falls = (fall,) if self.fall else ()
         if not self.decays:
-            return (f"the runs support no R* of their own: {self.decay:.4g} is used",)
+            return (f"the runs support no R* of their own: {self.decay:.4g} is used", *falls)
         words = []
         for i, name in enumerate(self.domains):
             if self.covered[i] > LEARNED:
                 interval = f"[{self.lows[i]:.3g}, {self.highs[i]:.3g}]"
                 words.append(f"{name} {self.decays[i]:.3g} {interval}")
-        notes = [f"R* of the runs: {', '.join(words)}"]
-        if self.fall:
-            notes.append(
-                f"more than {1 + FREE:g} passes undo what a domain taught (f = {self.fall:g})"
-            )
-        return tuple(notes)
+        return (f"R* of the runs: {', '.join(words)}", *falls)
 
 
 def _passes(runs: Observations) -> Array:
@@ -239,16 +175,28 @@ def _passes(runs: Observations) -> Array:
 
 
 def _supported(plain: Repeating, runs: Observations) -> Repeating:
-    """Returns the mixer with the R* and the fall that held-out runs support."""
-    own = _with_decays(plain, runs, ROUNDS)
+    """Returns the mixer with the R* and the fall that held-out runs support.
+
+    First one of the two is taken, the one of the lesser error; then both.
+    """
+    with_decays = _with_decays(plain, runs, ROUNDS)
+
+    def near_decays(part: Observations) -> Repeating:
+        # in a fold one step from where all runs lead
+        return _with_decays(with_decays, part, 1)
+
     without = _held_out(runs, lambda part: plain)
-    # in a fold one step from where all runs lead
-    with_own = _held_out(runs, lambda part: _with_decays(own, part, 1))
-    if not _is_better(with_own, without):
+    of_decays = _held_out(runs, near_decays)
+    of_fall = _held_out(runs, lambda part: _with_fall(plain, part))
+    errors, better = of_decays, with_decays
+    if of_fall.mean() < of_decays.mean():
+        errors, better = of_fall, _with_fall(plain, runs)
+    if not _is_better(errors, without):
         return plain
-    falling = _with_fall(own, runs)
-    with_fall = _held_out(runs, lambda part: _with_fall(_with_decays(own, part, 1), part))
-    return falling if _is_better(with_fall, with_own) else own
+    of_both = _held_out(runs, lambda part: _with_fall(near_decays(part), part))
+    if _is_better(of_both, errors):
+        return _with_fall(with_decays, runs)
+    return better
 
 
 def _with_decays(mixer: Repeating, runs: Observations, rounds: int) -> Repeating:
