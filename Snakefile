@@ -32,7 +32,8 @@
 #            results/{study}/domains.parquet          tokens of every domain
 #            results/{study}/texts.json               what proxies learn from, by hash
 #            results/{study}/scored.json              what they are scored on, by hash
-#            results/{study}/design/{role}.parquet    the weights of every run
+#            results/{study}/design/{role}.parquet    the weights of every run; a further round of
+#                                                     the swarm is swarm-2, and so in losses/
 #            results/{study}/packs/{pack}.parquet     what one training job left of its runs
 #            results/{study}/measured/{batch}.parquet all that was measured of some packs' runs
 #            results/{study}/losses/{role}.parquet    the same, one long table a role
@@ -93,6 +94,8 @@ wildcard_constraints:
     file=r"[^/]+",
     pack=r"[0-9a-f]{16}",
     batch=r"[0-9a-f]{16}",
+    role=r"[a-z]+(?:-\d+)?",
+    round=r"\d+",
     blend=r"[a-z0-9-]+\.[a-z]+",
     mixer=r"[a-z0-9-]+",
     arm=r"[a-z0-9-]+(?:@[A-Za-z0-9][\w.-]*)?",

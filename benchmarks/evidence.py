@@ -24,7 +24,9 @@ from mixwright.observations import Observations
 from mixwright.progress import say
 from mixwright.simplex.bounds import Bounds
 from mixwright.trust.bootstrap import bootstrap
+from mixwright.trust.planted import KINDS, Truth
 
+Kind = Callable[..., Truth]
 TARGETS = ("north", "south", "west")
 TOKENS = 1e6
 DRAWS = 40
@@ -41,8 +43,6 @@ SETTINGS = {
         "samples": 1_000,
     },
 }
-# (mixtures, domains) -> (mixtures, targets)
-Truth = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
@@ -61,104 +61,11 @@ class Problem:
         return float(self.truth(weights[None])[0].mean())
 
 
-def law(rng: np.random.Generator, domains: int) -> Truth:
-    """A truth of the law's own family."""
-    count = len(TARGETS)
-    shape = (count, domains)
-    level, scale = rng.uniform(1, 3, count), rng.uniform(0.5, 2, count)
-    power, offset = rng.uniform(0.1, 0.6, count), rng.uniform(0.01, 0.2, count)
-    transfer = np.exp(rng.normal(-1, 1, shape))
-    exponent = rng.uniform(0.4, 0.95, shape)
-
-    def losses(w: Array) -> Array:
-        data = (transfer * w[:, None, :] ** exponent).sum(axis=2)
-        return level + scale * (offset + data) ** -power
-
-    return losses
-
-
-def log_linear(rng: np.random.Generator, domains: int) -> Truth:
-    """c + exp(t.w)."""
-    effect = rng.normal(-0.5, 0.8, (len(TARGETS), domains))
-    return lambda w: 2 + np.exp(w @ effect.T)
-
-
-def powers(rng: np.random.Generator, domains: int) -> Truth:
-    """Sums of separate powers: each domain is needed for itself."""
-    needs = 0.05 * rng.gamma(1, 1, (len(TARGETS), domains))
-    return lambda w: 2 + (needs * (w[:, None, :] + 0.02) ** -0.4).sum(axis=2)
-
-
-def complements(rng: np.random.Generator, domains: int) -> Truth:
-    """Domains help in pairs: geometric means of two shares."""
-    pairs = rng.gamma(0.5, 1, (len(TARGETS), domains, domains)) * np.triu(
-        np.ones((domains, domains)), 1
-    )
-
-    def losses(w: Array) -> Array:
-        both = np.sqrt(w[:, :, None] * w[:, None, :])
-        return 2 + (0.1 + np.einsum("rij,kij->rk", both, pairs)) ** -0.3
-
-    return losses
-
-
-def synergy(rng: np.random.Generator, domains: int) -> Truth:
-    """The law, less a gain by products of two shares."""
-    plain = law(rng, domains)
-    products = rng.gamma(0.3, 2, (len(TARGETS), domains, domains))
-    return lambda w: plain(w) - np.einsum("ri,rj,kij->rk", w, w, products)
-
-
-def saturating(rng: np.random.Generator, domains: int) -> Truth:
-    """More of a domain is worth nothing from some share on."""
-    worth = 0.3 * rng.gamma(0.7, 1, (len(TARGETS), domains))
-    share = rng.uniform(0.02, 0.2, domains)
-    return lambda w: 4 - (worth * (1 - np.exp(-w[:, None, :] / share))).sum(axis=2)
-
-
-def harmful(rng: np.random.Generator, domains: int) -> Truth:
-    """The law, and domains that raise the loss."""
-    plain = law(rng, domains)
-    harm = rng.gamma(1, 0.6, (len(TARGETS), domains)) * (rng.random(domains) < 0.4)
-    return lambda w: plain(w) + (harm * w[:, None, :] ** 1.5).sum(axis=2)
-
-
-def repeating(rng: np.random.Generator, domains: int) -> Truth:
-    """The law in data that are worth less each time they are repeated."""
-    plain = law(rng, domains)
-    held = rng.uniform(0.03, 0.3, domains)
-
-    def losses(w: Array) -> Array:
-        once = np.minimum(w, held)
-        again = np.maximum(w / held - 1, 0)
-        return plain(once + held * 3 * (1 - np.exp(-again / 3))) + 0.05 * (again**2 @ held)[:, None]
-
-    return losses
-
-
-def thresholds(rng: np.random.Generator, domains: int) -> Truth:
-    """A domain helps once its share is over a threshold."""
-    worth = 0.3 * rng.gamma(0.7, 1, (len(TARGETS), domains))
-    from_share = rng.uniform(0.03, 0.25, domains)
-    return lambda w: 4 - (worth / (1 + np.exp(-(w[:, None, :] - from_share) / 0.015))).sum(axis=2)
-
-
-def nothing(rng: np.random.Generator, domains: int) -> Truth:
+def nothing(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """Losses that do not hang on the mixture."""
-    return lambda w: np.full((len(w), len(TARGETS)), 3.0)
+    return Truth(lambda w: np.full((len(w), len(TARGETS)), 3.0))
 
 
-KINDS = (
-    law,
-    log_linear,
-    powers,
-    complements,
-    synergy,
-    saturating,
-    harmful,
-    repeating,
-    thresholds,
-)
 # cells in which no verdict is due
 MUTE = (
     "untried",
@@ -184,7 +91,7 @@ SPECIAL = {
 }
 
 
-def plant(cell: str, kind: Callable[..., Truth], domains: int, runs: int, seed: int) -> Problem:
+def plant(cell: str, kind: Kind, domains: int, runs: int, seed: int) -> Problem:
     """Draws a truth and a swarm of `runs` Dirichlet mixtures around natural.
 
     Even seeds have no caps and no repeats; odd ones cap every share at .5, and train natural four
@@ -258,12 +165,12 @@ def _designed(
 def problems(seeds: int) -> Iterator[Problem]:
     """The cells of kinds, runs and domains, then the special ones, with each seed."""
     for seed in range(seeds):
-        for kind in KINDS:
+        for kind in KINDS.values():
             for runs in RUNS:
                 for domains in DOMAINS:
                     yield plant(f"{runs} runs", kind, domains, runs, seed)
     for cell, (domains, runs) in SPECIAL.items():
-        chosen = (nothing,) if cell == "nothing" else KINDS
+        chosen = (nothing,) if cell == "nothing" else tuple(KINDS.values())
         for kind in chosen:
             for seed in range(2 * seeds * len(KINDS) // len(chosen) // 2):
                 yield plant(cell, kind, domains, runs, seed)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from evidence import KINDS, TARGETS, TOKENS, Truth
+from evidence import TARGETS, TOKENS
 from rich.console import Console
 from rich.table import Table
 
@@ -27,11 +27,13 @@ from mixwright import mixers
 from mixwright.designs.elsewhere import Wanted, designed
 from mixwright.goal import Goal
 from mixwright.measured.loss_tables import read_observations
-from mixwright.mixture import Array, Domain
+from mixwright.mixture import Domain
 from mixwright.numerics.rank_correlation import spearman_of_rows
 from mixwright.observations import Observations
 from mixwright.progress import say
 from mixwright.simplex.bounds import Bounds
+from mixwright.trust.planted import KINDS, Truth
+from mixwright.trust.planted_optimum import optimum
 from mixwright.trust.tests import score_subsets
 
 REGMIX = {"1M": "1m", "60M": "60m", "1B": "1B"}
@@ -44,7 +46,6 @@ DOMAINS = (5, 8, 14)
 RUNS_PER_DOMAIN = (1, 2, 3, 4, 6, 8, 12, 16)
 NOISES = (0.02, 0.1, 0.3)
 UNSEEN = 400
-TRIED = 4_000
 
 
 def published() -> pd.DataFrame:
@@ -72,13 +73,13 @@ def planted(seeds: int) -> pd.DataFrame:
     """One row a planted problem: rank correlation, and regret as a share of uniform's."""
     rows = []
     for kind, domains, noise, seed in _problems(seeds):
-        rng = np.random.default_rng([seed, domains, KINDS.index(kind), round(1000 * noise)])
-        truth = kind(rng, domains)
+        rng = np.random.default_rng([seed, domains, list(KINDS).index(kind), round(1000 * noise)])
+        truth = KINDS[kind](rng, domains)
         for per_domain in RUNS_PER_DOMAIN:
             runs = per_domain * domains
             if runs < 12:
                 continue
-            facts = {"kind": kind.__name__, "domains": domains, "noise": noise}
+            facts = {"kind": kind, "domains": domains, "noise": noise}
             rows.append(
                 facts | {"per_domain": per_domain} | _judged(truth, domains, runs, noise, rng)
             )
@@ -114,7 +115,8 @@ def _judged(
     bounds = Bounds(np.zeros(domains), np.ones(domains))
     goal = Goal(available, dict.fromkeys(TARGETS, 1 / len(TARGETS)), TOKENS, bounds, 0)
     proposed = fitted.propose(goal).weights
-    best = _best(truth, proposed, rng)
+    importance = np.full(len(TARGETS), 1 / len(TARGETS))
+    best = optimum(truth, importance, bounds, seed).weights
     uniform = np.full(domains, 1 / domains)
     loss = [float(truth(w[None]).mean()) for w in (proposed, best, uniform)]
     picked = weights[losses.mean(axis=1).argmin()]
@@ -124,17 +126,6 @@ def _judged(
         "regret": (loss[0] - loss[1]) / (loss[2] - loss[1]),
         "best_of_swarm": (picked_loss - loss[1]) / (loss[2] - loss[1]),
     }
-
-
-def _best(truth: Truth, start: Array, rng: np.random.Generator) -> Array:
-    """A mixture (domains,) that a random search from a start finds no better one than."""
-    best = start
-    for width in (1.0, 0.3, 0.1, 0.03, 0.01):
-        for _ in range(3):
-            others = rng.dirichlet(np.full(len(start), 0.5), TRIED // 8)
-            tried = np.concatenate([best[None], (1 - width) * best + width * others])
-            best = tried[truth(tried).mean(axis=1).argmin()]
-    return best
 
 
 def _as_table(frame: pd.DataFrame, title: str) -> Table:

@@ -4,6 +4,7 @@ python benchmarks/gpu_steps.py STEP --to ROWS [--dry]
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -35,6 +36,8 @@ DRY = Plan(
 )
 # (shape, models side by side) that are timed with and without a graph
 GRAPHS = (("tiny", 1), ("tiny", 64), ("RegMix", 1), ("RegMix", 4))
+# logs of a study that failed, the newest, of which the ends are printed
+LOGS = 4
 DRY_GRAPHS = (("tiny", 1),)
 LOSSES_WITHIN = 0.05  # nats/token between ways to compute a final's first steps, in bfloat16
 
@@ -171,15 +174,25 @@ def train_final(shards: Any, tokenizer: Path, folder: Path, config: Any) -> list
     return losses
 
 
+# File of the dry study -> the text of this repository whose paragraphs are its documents.
+DRY_TEXTS = {
+    "docs.jsonl": "docs/studies.md",
+    "log.jsonl": "docs/log.md",
+    "results.jsonl": "benchmarks/RESULTS.md",
+}
 DRY_STUDY: Mapping[str, Any] = {
     "study": "gpu-check",
-    "corpus": {"sample": 60_000, "target_bytes": 20_000},
-    "domains": {"cpp": {"source": "installed"}, "prose": {"source": "installed"}},
-    "targets": {"cython": {"source": "installed"}},
+    "corpus": {"sample": 60_000},
+    "domains": {
+        "docs": {"source": "files", "files": "docs.jsonl"},
+        "log": {"source": "files", "files": "log.jsonl"},
+    },
+    "targets": {"results": {"source": "files", "files": "results.jsonl"}},
     "tokenizer": {"vocabulary": 512, "sample_bytes": 60_000},
     "proxy": {"model": "micro", "tokens": 2_048, "batch": 4, "per_job": 64},
     "evaluation": {"tokens": 512, "steps": 1},
     "designs": {"swarm": {"runs": 10}},
+    "goal": {"tokens": 4_096, "max_epochs": None},
     "mixers": {"natural": {}},
     "finals": "none",
 }
@@ -193,6 +206,10 @@ def study(plan: Plan) -> None:
     with tempfile.TemporaryDirectory() as folder:
         config = dict(DRY_STUDY)
         last = ["--until", "train_proxies"]
+        for name, source in DRY_TEXTS.items():
+            paragraphs = (HOUSE / source).read_text().split("\n\n")
+            lines = [json.dumps({"text": paragraph}) for paragraph in paragraphs]
+            (Path(folder) / name).write_text("\n".join(lines))
         if plan is not DRY:
             config = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
             config["proxy"] |= {"device": plan.device, "per_job": 64}
@@ -208,6 +225,11 @@ def study(plan: Plan) -> None:
         packs = len(list(results.glob("packs/*.parquet")))
         page = (results / "report" / "summary.html").exists()
         write({"seconds": time.monotonic() - began, "packs": packs, "page": page})
+        if done.returncode:
+            # the folder is removed, and jobs say there why they failed
+            logs = sorted(Path(folder).glob("logs/**/*.log"), key=lambda log: log.stat().st_mtime)
+            for log in logs[-LOGS:]:
+                print(log.relative_to(folder), log.read_text()[-2_000:], sep="\n")
     if done.returncode:
         sys.exit(done.returncode)
 

@@ -31,6 +31,7 @@ STUDIES = {
     "another model size": read_study("smoke")
     | {"transfer": {"model": "tiny", "mixtures": 4, "tokens": 4096}},
     "on tasks": merged(read_study("smoke"), TASKS),
+    "in rounds": merged(read_study("smoke"), {"designs": {"swarm": {"runs": 30, "rounds": 3}}}),
     "trees": merged(read_study("chemistry"), read_study("chemistry-tests")),
     "measured swarm": read_study("regmix_pile"),
     "measured scales": read_study("autoscale_published"),

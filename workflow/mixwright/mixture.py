@@ -180,5 +180,14 @@ class Run:
 
     @cached_property
     def name(self) -> str:
+        """The hash of the recipe."""
         # Not dataclasses.asdict: it copies the parameters, which took half of the parse time.
         return digest({part.name: getattr(self, part.name) for part in fields(self)})
+
+    @property
+    def table(self) -> str:
+        """The table that the run stands in: its role's, or that of a further round of the role."""
+        number = self.parameters.get("round", 1)
+        if number == 1:
+            return self.role
+        return f"{self.role}-{number}"

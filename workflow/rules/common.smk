@@ -72,6 +72,17 @@ RESULTS_FOLDER = f"results/{NAME}"
 METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
 # What targets of questions choose by, where that is no loss. Studies without it hash nothing of it.
 CHOSEN = [STUDY.chosen] if STUDY.chosen else []
+# What the weights of a further round depend on, beside what the rounds before it measured.
+ROUND_SPEC = digest(
+    [
+        STUDY.target_weights,
+        STUDY.final_tokens,
+        CONFIG["goal"],
+        STUDY.diverged,
+        METRICS,
+        *CHOSEN,
+    ]
+)
 
 # Profiles of clusters read them: training goes to the GPUs where the study has it trained there.
 for part in ("proxy", "final"):
@@ -308,6 +319,11 @@ def tables_of(table, roles):
     return table_paths(STUDY, RESULTS_FOLDER, table, roles)
 
 
+def rounds_before(table, number):
+    """The gathered tables of the rounds of the swarm before this one."""
+    return tables_of(table, ["swarm"])[: int(number) - 1]
+
+
 def kept_of(mixer):
     """Roles whose runs a fit keeps: those that its mixer reads, and the repeats.
 
@@ -356,6 +372,18 @@ def scored_of(pack):
     """What is scored, where the weights of a pack's runs are not kept."""
     role = STUDY.packs[pack][0].role
     return [] if STUDY.keeps_weights(role) else f"results/{NAME}/scored.json"
+
+
+# The weights of a round that follows from what earlier rounds measured; other runs have none.
+DESIGNED_BEFORE = {}
+if len(STUDY.tables) > len(STUDY.runs):
+    DESIGNED_BEFORE["design"] = lambda wc: design_of(wc.pack)
+
+
+def design_of(pack):
+    """The design of a pack's round, where it follows from earlier rounds."""
+    run = STUDY.packs[pack][0]
+    return [] if run.table == run.role else f"results/{NAME}/design/{run.table}.parquet"
 
 
 # A final takes a core for long. It waits for what the first proxies wait for, and the rules that

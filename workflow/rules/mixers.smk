@@ -114,8 +114,8 @@ rule surface:
 # Of one quick mixer: it says whether more runs would help.
 rule learning_curve:
     input:
-        design="results/{study}/design/swarm.parquet",
-        losses="results/{study}/losses/swarm.parquet",
+        design=tables_of("design", ["swarm"]),
+        losses=tables_of("losses", ["swarm"]),
         realised=tables_of("realised", ["swarm"]),
     output:
         "results/{study}/learning_curve.json",
@@ -201,8 +201,9 @@ rule backtest:
 
 rule transfer:
     input:
-        design=tables_of("design", ["swarm", "transfer"]),
-        losses=tables_of("losses", ["swarm", "transfer"]),
+        # the second model size repeats mixtures of the first round
+        design=rounds_before("design", 2) + tables_of("design", ["transfer"]),
+        losses=rounds_before("losses", 2) + tables_of("losses", ["transfer"]),
     output:
         "results/{study}/transfer.json",
     log:

@@ -72,17 +72,45 @@ rule resolve_design:
         "results/{study}/design/{role}.parquet",
     log:
         "logs/{study}/resolve_design/{role}.log",
+    wildcard_constraints:
+        role=r"[a-z]+",
     priority: 1
     localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
-        runs=lambda wc: digest([run.name for run in STUDY.runs[wc.role]]),
+        runs=lambda wc: digest([run.name for run in STUDY.tables[wc.role]]),
         version=VERSIONS["design"],
     shell:
         "python -m mixwright resolve-design --study results/{wildcards.study}/study.json"
         " --role {wildcards.role}"
         " --domains {input.domains:q} --to {output:q} 2>&1 | tee {log:q}"
+
+
+# A further round of the swarm: its runs are known from the start, their weights follow from what the
+# rounds before measured.
+rule design_round:
+    input:
+        domains="results/{study}/domains.parquet",
+        design=lambda wc: rounds_before("design", wc.round),
+        losses=lambda wc: rounds_before("losses", wc.round),
+        realised=lambda wc: rounds_before("realised", wc.round),
+    output:
+        "results/{study}/design/swarm-{round}.parquet",
+    log:
+        "logs/{study}/design_round/{round}.log",
+    priority: 2
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        runs=lambda wc: digest([run.name for run in STUDY.tables[f"swarm-{wc.round}"]]),
+        spec=ROUND_SPEC,
+        version=VERSIONS["round"],
+    shell:
+        "python -m mixwright design-round --study results/{wildcards.study}/study.json"
+        " --round {wildcards.round} --domains {input.domains:q}"
+        " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
+        " --to {output:q} 2>&1 | tee {log:q}"
 
 
 # Runs once a study. A choice made before on this machine type is taken from the store, so that the
@@ -111,10 +139,12 @@ rule calibrate:
 
 
 # One input, whatever the learner. Each more adds a tenth to the dry run of ten thousand jobs. Where
-# weights are not kept, what is scored is another: runs are trained again for it.
+# weights are not kept, what is scored is another: runs are trained again for it. Where the swarm has
+# rounds, the weights of a further one are another.
 rule train_proxies:
     input:
         **SCORED_IN_TRAINING,
+        **DESIGNED_BEFORE,
         texts=unless_retold(TEXTS),
     output:
         "results/{study}/packs/{pack}.parquet",
@@ -134,6 +164,7 @@ rule train_proxies:
         "python -m mixwright train-proxies --study results/{wildcards.study}/study.json"
         " --pack {wildcards.pack} --texts {input.texts:q}"
         " --scored results/{wildcards.study}/scored.json"
+        " --designs results/{wildcards.study}/design"
         " --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 
@@ -161,6 +192,7 @@ rule evaluate_proxies:
     shell:
         "python -m mixwright evaluate-proxies --study results/{wildcards.study}/study.json"
         " --batch {wildcards.batch} --packs results/{wildcards.study}/packs"
+        " --designs results/{wildcards.study}/design"
         " --scored {input.scored:q} --store results/store --to {output:q} 2>&1 | tee {log:q}"
 
 

@@ -11,8 +11,9 @@ from mixwright.__main__ import main
 from mixwright.designs.informative import choose, sensitivity
 from mixwright.designs.resolve import resolve_design
 from mixwright.errors import MixwrightError
-from mixwright.mixers.laws.fit import Prior, fit_law
+from mixwright.mixers.laws.fit import fit_law
 from mixwright.mixers.laws.law import Law
+from mixwright.mixers.laws.prior import Prior
 from mixwright.mixture import Domain
 
 DOMAINS = [Domain("cpp", 500_000), Domain("prose", 300_000), Domain("pycode", 200_000)]

@@ -7,9 +7,10 @@ from scipy.stats import spearmanr
 
 from mixwright.errors import MixwrightError
 from mixwright.mixers import create
-from mixwright.mixers.laws.fit import Prior, _residuals, _Runs, fit_law, trust
+from mixwright.mixers.laws.fit import _residuals, _Runs, fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture, certificate
+from mixwright.mixers.laws.prior import PLAIN, Form, Prior
 from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 from mixwright.simplex.geometry import scale_into, settle
@@ -135,18 +136,21 @@ def test_a_general_solver_finds_nothing_better():
     assert weights == pytest.approx(settle(other, lower, upper), abs=1e-3)
 
 
-def test_the_jacobian_is_the_derivative():
+@pytest.mark.parametrize("form", [PLAIN, Form(2.5), Form(2.5, pairs=True)])
+def test_the_jacobian_is_the_derivative(form):
     rng = np.random.default_rng(0)
+    parameters = 16 + 6 * form.pairs
     runs, losses, spread = (
-        _Runs.of(rng.dirichlet(np.ones(4), 9)),
+        _Runs.of(rng.dirichlet(np.ones(4), 9), form),
         rng.normal(3, 1, (2, 9)),
         np.array([0.5, 2.0]),
     )
-    theta = rng.normal(-0.5, 0.5, (2, 16))
+    theta = rng.normal(-0.5, 0.5, (2, parameters))
     trusted = rng.uniform(0.5, 2.0, (2, 9))
     _, jacobian = _residuals(theta, runs, losses, spread, trusted)
-    for p in range(16):
-        step = 1e-6 * (np.arange(16) == p)
+    assert jacobian.shape == (2, 9, parameters)
+    for p in range(parameters):
+        step = 1e-6 * (np.arange(parameters) == p)
         up, down = (
             _residuals(theta + sign * step, runs, losses, spread, trusted)[0] for sign in (1, -1)
         )

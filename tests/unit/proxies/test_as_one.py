@@ -3,7 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,7 +13,7 @@ from mixwright.proxies.models.shape import Shape
 from mixwright.proxies.optimizer import Optimizer
 from mixwright.proxies.slopes import excess, excess_as_one, stacked
 from small_bert import BERT
-from small_packs import RECIPE, SETTINGS, SHAPE, eight, opened, run
+from small_packs import RECIPE, SETTINGS, SHAPE, eight, inputs_of, opened, run
 
 SHAPES = [SHAPE, replace(SHAPE, architecture="gpt2"), replace(SHAPE, architecture="neox"), BERT]
 MEMBERS = 3
@@ -40,7 +39,7 @@ def apart(results, others) -> float:
 
 def batch_of(texts: Path, shape: Shape) -> tuple[wave.Wave, steps.Batch]:
     pack = wave.Wave(eight()[:MEMBERS], shape, opened(texts, shape.masked), SETTINGS)
-    return pack, pack._batch(*pack._read(np.arange(4)))
+    return pack, pack._batch(*inputs_of(pack, 0))
 
 
 def moved(parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

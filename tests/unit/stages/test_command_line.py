@@ -34,7 +34,7 @@ def rule_commands() -> list[tuple[str, str, set[str]]]:
 
 def test_a_rule_is_a_command_is_a_function():
     rules = rule_commands()
-    assert len(rules) == 41
+    assert len(rules) == 42
     for rule, command, _ in rules:
         assert command == rule.replace("_", "-")
         assert COMMANDS[command].load().__name__ == rule

@@ -7,8 +7,8 @@ tokens are counted.
 from collections.abc import Mapping
 from typing import Any
 
-from mixwright.designs import dirichlet, informative, perturbation, repeats, vertices
-from mixwright.designs.row import Design
+from mixwright.designs import dirichlet, informative, perturbation, repeats, rounds, vertices
+from mixwright.designs.row import Design, swarm_method
 
 KINDS: dict[str, Design] = {
     "swarm": dirichlet,
@@ -16,11 +16,12 @@ KINDS: dict[str, Design] = {
     "vertex": vertices,
     "perturb": perturbation,
     "repeat": repeats,
+    "round": rounds,
 }
 
 
 def kind_of(role: str, config: Mapping[str, Any]) -> str:
     """Returns the kind of design of a role's runs: the role's own name, or another method's."""
-    if role == "swarm" and config["designs"]["swarm"]["method"] == "informative":
+    if role == "swarm" and swarm_method(config["designs"]["swarm"]) == "informative":
         return "informative"
     return role

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 
-from mixwright.designs.row import Row, mixture_weights
+from mixwright.designs.row import Row, mixture_weights, round_sizes
 from mixwright.mixture import Array, Domain
 from mixwright.simplex.bounds import Bounds
 
@@ -21,7 +22,7 @@ BOUNDS = ("tokens", "caps", "floors", "max_epochs", "groups", "fixed")
 
 
 def rows(config: Mapping[str, Any]) -> list[Row]:
-    """Returns the rows of the swarm.
+    """Returns the rows of the swarm's first round, which mostly is all of it.
 
     Row i is a function of (seed, i) alone, so that a larger swarm keeps every earlier row.
     """
@@ -37,7 +38,7 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
         if goal[key]:
             parameters[key] = goal[key]
     rows = []
-    for number in range(swarm["runs"]):
+    for number in range(round_sizes(swarm)[0]):
         row = Row(
             parameters=parameters,
             row=number,
@@ -53,24 +54,34 @@ def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
 
     p is the mixture in the middle, s is drawn from the strengths. Weights under 2e-4 are dropped.
     """
-    from mixwright.simplex.geometry import settle
-    from mixwright.simplex.sampling import sample_rows
-
     # the rows are of one swarm and share their parameters
     parameters = rows[0].parameters
     bounds = _bounds(parameters, domains)
     middle = mixture_weights(parameters["around"], domains)
     tempered = middle ** parameters["temperature"]
-    weakest, strongest = parameters["strengths"]
+    rngs = [np.random.default_rng([row.seed, row.row]) for row in rows]
+    return draw(tempered, parameters["strengths"], bounds, rngs)
+
+
+def draw(
+    tempered: Array, strengths: Sequence[float], bounds: Bounds, rngs: Sequence[Generator]
+) -> Array:
+    """Returns (rows, domains) Dirichlet mixtures inside the bounds, row i by rngs[i] alone.
+
+    Args:
+        tempered: (domains,) the middle to the power of the temperature.
+        strengths: the least and the greatest strength.
+    """
+    from mixwright.simplex.geometry import settle
+    from mixwright.simplex.sampling import sample_rows
+
+    weakest, strongest = strengths
     choices = np.geomspace(weakest, strongest, STRENGTHS)
-    rngs = []
-    strengths = np.zeros(len(rows))
-    for i, row in enumerate(rows):
-        rng = np.random.default_rng([row.seed, row.row])
-        strengths[i] = rng.choice(choices)
-        rngs.append(rng)
+    strength = np.zeros(len(rngs))
+    for i, rng in enumerate(rngs):
+        strength[i] = rng.choice(choices)
     drawn = sample_rows(
-        alpha=strengths[:, None] * tempered / tempered.sum(),
+        alpha=strength[:, None] * tempered / tempered.sum(),
         lower=bounds.lower,
         upper=bounds.upper,
         rngs=rngs,

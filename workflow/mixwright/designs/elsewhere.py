@@ -190,3 +190,16 @@ def _ids(wanted: Wanted) -> tuple[str, ...]:
     for number in range(wanted.repeats):
         ids.append(f"{first}-{number + 2}")
     return tuple(ids)
+
+
+def further_ids(earlier: Sequence[str], runs: int) -> tuple[str, ...]:
+    """Ids of a further round: `m065` and on after 64 runs, and none that stands there already."""
+    taken = set(earlier)
+    ids: list[str] = []
+    number = len(earlier)
+    while len(ids) < runs:
+        number += 1
+        name = "m" + str(number).zfill(DIGITS)
+        if name not in taken:
+            ids.append(name)
+    return tuple(ids)

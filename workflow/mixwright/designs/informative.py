@@ -31,7 +31,7 @@ TIE = 1e-9
 
 
 def rows(config: Mapping[str, Any]) -> list[Row]:
-    """Returns the rows of the swarm.
+    """Returns the rows of the swarm's first round.
 
     Row i is the i-th choice among the candidates, so that a larger swarm keeps every earlier row.
     """
@@ -55,19 +55,30 @@ def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
     return candidates[chosen]
 
 
-def choose(candidates: Array, runs: int) -> list[int]:
+def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[int]:
     """Returns the indices of `runs` of the candidates (n, domains), the most informative first.
 
     Each is the one whose loss the earlier ones leave most uncertain. These are the pivots of a
     Cholesky factorisation of the prior's kernel J V J' (greedy D-optimal design). So a longer
     choice begins with the shorter one, and the order of the candidates does not matter.
+
+    Args:
+        measured: (m, domains) mixtures of runs that there are already; the choice goes on after
+            them, whatever they measured.
     """
     count = len(candidates)
     features = sensitivity(candidates)
+    earlier = np.zeros((0, features.shape[1]))
+    if measured is not None and len(measured):
+        features = sensitivity(np.concatenate([candidates, measured]))
+        features, earlier = features[:count], features[count:]
+    # of the standardised parameters, after the runs so far
+    covariance = np.eye(features.shape[1])
     # of each candidate's loss, in units of the predictions' variance
     variance = (features**2).sum(axis=1)
-    # of the standardised parameters, after the runs chosen so far
-    covariance = np.eye(features.shape[1])
+    for feature in earlier:
+        step = _learn(covariance, feature)
+        variance = np.maximum(variance - (features @ step) ** 2, 0.0)
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort(candidates.T[::-1])] = np.arange(count)
     order: list[int] = []
@@ -76,13 +87,18 @@ def choose(candidates: Array, runs: int) -> list[int]:
         best = np.flatnonzero(variance >= greatest)
         pick = int(best[np.argmin(rank[best])])
         order.append(pick)
-        feature = features[pick]
-        step = covariance @ feature
-        step /= np.sqrt(feature @ step + NOISE)
-        covariance -= np.outer(step, step)
+        step = _learn(covariance, features[pick])
         variance = np.maximum(variance - (features @ step) ** 2, 0.0)
         variance[order] = -np.inf
     return order
+
+
+def _learn(covariance: Array, feature: Array) -> Array:
+    """Takes a run's (parameters,) feature into the covariance, in place; returns the step."""
+    step = covariance @ feature
+    step /= np.sqrt(feature @ step + NOISE)
+    covariance -= np.outer(step, step)
+    return np.asarray(step)
 
 
 def sensitivity(weights: Array) -> Array:

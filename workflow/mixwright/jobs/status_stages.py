@@ -128,6 +128,9 @@ def _parts(study: Study, results: Path, name: str) -> int:
 def _design(study: Study, results: Path) -> Iterator[Product]:
     for role in study.runs:
         yield Product(f"design/{role}.parquet", "resolve_design", role)
+        for table in study.tables_of_role(role)[1:]:
+            number = table.rpartition("-")[2]
+            yield Product(f"design/{table}.parquet", "design_round", number)
 
 
 def _proxies(study: Study, results: Path) -> Iterator[Product]:
@@ -138,8 +141,8 @@ def _proxies(study: Study, results: Path) -> Iterator[Product]:
 def _scoring(study: Study, results: Path) -> Iterator[Product]:
     for batch in study.batches:
         yield Product(f"measured/{batch}.parquet", "evaluate_proxies", batch)
-    for role in study.runs:
-        yield Product(f"losses/{role}.parquet", "collect_losses", role)
+    for table in study.tables:
+        yield Product(f"losses/{table}.parquet", "collect_losses", table)
     if "vertex" in study.runs:
         yield Product("loglikelihoods/vertex.parquet", "collect_loglikelihoods", "vertex")
 

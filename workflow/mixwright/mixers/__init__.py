@@ -141,6 +141,14 @@ MIXERS: dict[str, Method] = {
         reads=SWARM,
         limits=True,
     ),
+    "wide-law": Method(
+        "laws.wide:WideLaw",
+        "The effective-data law, with exponents above 1 and pairs of domains where unseen runs"
+        " say so; certified where it stays plain.",
+        reads=SWARM,
+        limits=True,
+        draws=40,
+    ),
     "log-linear": Method(
         "laws.log_linear:LogLinear",
         "The law `c + exp(t.w)`, certified; it proposes corners.",

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Domain
 from mixwright.proposals import typed
+from mixwright.proposals.fits import RUNS, Fit
 from mixwright.proposals.options import COMMAND_LINE, check_available
 from mixwright.simplex.bounds import Bounds
 
@@ -98,3 +100,28 @@ def read_limits(
     }
     Bounds.of(domains, **limits)
     return limits
+
+
+def fit_with_runs(folder: Path) -> Fit:
+    """Returns a fit whose runs a further round can follow.
+
+    Raises:
+        MixwrightError: it is no fit, lacks its runs, or none of them is a run of a swarm.
+    """
+    if folder.is_file():
+        raise MixwrightError(
+            f"--after {folder}: a surface does not hold the runs that it was fitted to;"
+            " give the folder that mixwright fit wrote"
+        )
+    if folder.is_dir() and not (folder / RUNS).is_file():
+        raise MixwrightError(
+            f"--after {folder}: {RUNS} is not there, the runs that it was fitted to;"
+            " fit again with mixwright fit"
+        )
+    fit = Fit.load(folder)
+    if "swarm" not in fit.runs.roles:
+        raise MixwrightError(
+            f"--after {folder}: {fit.name} read no runs of varied mixtures;"
+            " fit effective-data to a swarm"
+        )
+    return fit

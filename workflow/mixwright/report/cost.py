@@ -14,6 +14,7 @@ from mixwright.files import read_json
 from mixwright.jobs.heartbeat import path_of
 from mixwright.jobs.plan.work import FINALS, works
 from mixwright.report.frame import note, table, text
+from mixwright.report.proposed import listed
 from mixwright.study.study import Study
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -27,6 +28,12 @@ ROLES = {
 }
 
 
+ROUNDS = (
+    "The mixtures of a further round follow from what the rounds before measured: half of them"
+    " teach the effective-data law most, half lie around the optima of its refits."
+)
+
+
 @dataclass(frozen=True)
 class Spent:
     """What one stage of a study took."""
@@ -36,11 +43,23 @@ class Spent:
     tokens: int  # training tokens of all of them; 0 where models have none
     flops: float | None  # operations to train and score them; None: unknown
     seconds: float | None  # of all jobs, one after the other; None: nothing recorded it
+    rounds: tuple[int, ...] = ()  # models of each round, where there were several
+
+    @property
+    def words(self) -> str:
+        """The stage in words, with its rounds."""
+        name = ROLES.get(self.stage, self.stage)
+        if not self.rounds:
+            return name
+        sizes = listed([str(size) for size in self.rounds])
+        return f"{name}, in {len(self.rounds)} rounds of {sizes}"
 
     def as_json(self) -> dict[str, Any]:
         """Returns what two runs of a study have in common of it: no time."""
         content = asdict(self)
         del content["seconds"]
+        if not self.rounds:
+            del content["rounds"]
         return content
 
 
@@ -82,9 +101,18 @@ def spent(
             tokens=round(work.tokens * share) if study.learner.sized else 0,
             flops=work.flops * share or None,
             seconds=seconds.get(work.stage),
+            rounds=_rounds(study, work.stage),
         )
         rows.append(row)
     return tuple(rows)
+
+
+def _rounds(study: Study, role: str) -> tuple[int, ...]:
+    """Runs of each round of a role; nothing where it has one."""
+    tables = study.tables_of_role(role)
+    if len(tables) < 2:
+        return ()
+    return tuple(len(study.tables[table]) for table in tables)
 
 
 def took_json(rows: Sequence[Spent]) -> dict[str, float]:
@@ -154,7 +182,7 @@ def cost_section(study_seeds: int, rows: tuple[Spent, ...]) -> str:
     for row in rows:
         lines.append(
             [
-                escape(ROLES.get(row.stage, row.stage)),
+                escape(row.words),
                 f"{row.models:,}",
                 quantity(row.tokens) if row.tokens else "–",
                 "–" if row.flops is None else f"{row.flops:.1e}".replace("e+", "e"),
@@ -167,6 +195,8 @@ def cost_section(study_seeds: int, rows: tuple[Spent, ...]) -> str:
         " Time is from the start to the end of each training job, added up; jobs that run side by"
         " side take less. Models that an earlier study had trained take none."
     ]
+    if any(row.rounds for row in rows):
+        reading.append(ROUNDS)
     reading += more(study_seeds, rows)
     return table(heads, lines, "What was trained, and what it took") + note(text(" ".join(reading)))
 

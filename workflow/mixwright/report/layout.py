@@ -31,7 +31,7 @@ OF_FINALS = (
 
 
 def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) -> list[str]:
-    """Returns the gathered table of each of these roles whose runs the study has.
+    """Returns the gathered tables of each of these roles whose runs the study has: one a round.
 
     Runs measured by others have a design and losses only; trees have no realised token counts.
     """
@@ -39,7 +39,10 @@ def table_paths(study: Study, folder: Folder, table: str, roles: Iterable[str]) 
         return []
     if table == "realised" and not study.learner.sized:
         return []
-    return _files(folder, table, [role for role in roles if role in study.runs])
+    names = []
+    for role in roles:
+        names += study.tables_of_role(role)
+    return _files(folder, table, names)
 
 
 def validated(study: Study) -> list[str]:

@@ -65,12 +65,18 @@ def after_proposals(
     needed = runs_to_tell(gain["value"], gain["low"], gain["high"], runs)
     if needed is None or gain["value"] <= 0:
         return ()
-    return (
+    steps: tuple[str, ...] = (
         f"If the gain of {first.name} is what it predicts, {gain['value']:.3f}, about {needed:,}"
         f" runs of the swarm would tell it from zero ({runs:,} are there): set designs.swarm.runs"
         " and run the study again; runs that are there are not trained again. This takes the"
         " interval to narrow with the root of the number of runs.",
     )
+    if len(study.tables_of_role("swarm")) == 1 and not study.measured:
+        steps += (
+            f"Or set designs.swarm to runs: {2 * runs} and rounds: 2: the runs that are there are"
+            " the first round, and half of the second one looks where the best mixture may be.",
+        )
+    return steps
 
 
 def after_transfer(transfer: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -51,6 +51,9 @@ COMMANDS = {
     "learning-curve": Command(
         TABLES, "trust:learning_curve", "Say whether more runs are worth training"
     ),
+    "regret": Command(
+        TABLES, "regret:regret", "Say how near so many runs come to the best mixture"
+    ),
     "transfer": Command(TABLES, "trust:transfer", "Say whether a ranking holds at another size"),
     "plan": Command(MANAGE, "plan:plan", "Say what a study takes: tokens, hours, disk, money"),
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
@@ -79,6 +82,9 @@ COMMANDS = {
     "count-domains": Command(STAGES, "proxies:count_domains", "Count the tokens of every domain"),
     "list-scored": Command(STAGES, "proxies:list_scored", "List what proxies are scored on"),
     "list-texts": Command(STAGES, "proxies:list_texts", "List what training jobs read"),
+    "design-round": Command(
+        STAGES, "designs:design_round", "Compute the weights of a further round of the swarm"
+    ),
     "resolve-design": Command(
         STAGES, "designs:resolve_design", "Compute the weights of every run of a role"
     ),

@@ -2,8 +2,10 @@
 
 import csv
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -13,16 +15,27 @@ from mixwright import tables
 from mixwright.corpus.counts import extents, train_domains
 from mixwright.designs import resolve
 from mixwright.designs.candidates import chosen_rows
-from mixwright.designs.elsewhere import Designed, Wanted, designed
+from mixwright.designs.elsewhere import MOST_RUNS, Designed, Wanted, designed, further_ids
 from mixwright.designs.read_back import words_to_read
+from mixwright.designs.row import mixture_weights
 from mixwright.errors import MixwrightError, counted
 from mixwright.files import written
 from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
-from mixwright.proposals.typed_design import read_domains, read_limits, read_sizes
-from mixwright.stages.options import NO_WORDS
+from mixwright.measured.loss_tables import read_observations
+from mixwright.mixture import digest
+from mixwright.proposals.fits import Fit
+from mixwright.proposals.options import Options, read_options
+from mixwright.proposals.typed_design import (
+    fit_with_runs,
+    read_domains,
+    read_limits,
+    read_sizes,
+)
+from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.gate import check_samples
 from mixwright.study.study import Study
+from mixwright.trust.next_round import REFITS, halves, next_round
 
 log = logging.getLogger(__name__)
 
@@ -46,34 +59,43 @@ def design(
     seed: int = 0,
     candidates: Path | None = None,
     key: str | None = None,
+    after: Path | None = None,
+    target: list[str] = NO_WORDS,
 ) -> None:
     """Choose which mixtures to train, before any loss is known, for proxies trained anywhere.
 
     It writes a table of mixtures of your domains, inside your bounds. With --candidates it takes
-    the most informative lines of a table instead.
+    the most informative lines of a table instead. With --after it writes a further round: mixtures
+    that follow from what the runs of a fit measured.
 
     Example:
         mixwright design --available web=60e9 code=20e9 wiki=5e9 --tokens 30e9 --max-epochs 4
             --cap web=0.5 --floor wiki=0.02 --runs 64 --to mixtures.csv
     """
+    drawn = {"--kind": kind, "--repeats": repeats, "--domains": domains}
+    bounds = {
+        "--available": available,
+        "--tokens": tokens,
+        "--max-epochs": max_epochs,
+        "--cap": cap,
+        "--floor": floor,
+        "--fix": fix,
+        "--group": group,
+    }
+    if after is not None:
+        table = {"--candidates": candidates, "--key": key}
+        _refuse(drawn | table, "--after", "follow from the runs of the fit")
+        fit = fit_with_runs(after)
+        options = read_options(
+            fit.source, target, cap, floor, available, tokens, max_epochs, seed, group, fix
+        )
+        _write_round(fit, options, runs, to)
+        return
+    if target:
+        raise MixwrightError(f"--target {target[0]}: it belongs to --after; leave it out")
     if candidates is not None:
-        bounds = {
-            "--available": available,
-            "--tokens": tokens,
-            "--max-epochs": max_epochs,
-            "--cap": cap,
-            "--floor": floor,
-            "--fix": fix,
-            "--group": group,
-            "--kind": kind,
-            "--repeats": repeats,
-        }
-        for option, value in bounds.items():
-            if value:
-                raise MixwrightError(
-                    f"{option}: the mixtures of --candidates are taken as they stand;"
-                    f" leave out {option}, or --candidates"
-                )
+        del drawn["--domains"]
+        _refuse(bounds | drawn, "--candidates", "are taken as they stand")
         _write(chosen_rows(candidates, runs, ColumnOptions(domains=domains, key=key)), to)
         return
     if key is not None:
@@ -90,6 +112,56 @@ def design(
         log.info("design: %s", note)
     log.info("design: %s", _promise(wanted, chosen))
     log.info("design: %s", _next_step(to, words))
+
+
+def _refuse(options: Mapping[str, Any], beside: str, reason: str) -> None:
+    """Refuses options that say nothing beside another one."""
+    for option, value in options.items():
+        if value:
+            raise MixwrightError(
+                f"{option}: the mixtures of {beside} {reason}; leave out {option}, or {beside}"
+            )
+
+
+def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
+    """Writes the mixtures of a further round, and says which half is what."""
+    if not 0 < runs <= MOST_RUNS:
+        raise MixwrightError(f"--runs {runs}: give a number from 1 to {MOST_RUNS:,}")
+    options.check_units(fit.source)
+    goal = options.goal(fit.source)
+    weights = next_round(fit.runs, goal, runs, goal.seed)
+    ids = further_ids(fit.runs.runs, runs)
+    chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=0)
+    cells = chosen.cells()
+    words = words_to_read(cells, chosen.names)
+    _write(cells, to)
+    Console(highlight=False).print(_shares(chosen))
+    informative, searched = halves(runs)
+    earlier = counted(len(fit.runs.of_role("swarm").runs), "run")
+    log.info(
+        "design: %s teach the law most, beside the %s of the fit",
+        _span(ids[:informative]),
+        earlier,
+    )
+    if searched:
+        refits = counted(min(searched, REFITS), "refit")
+        log.info("design: %s lie around the optima of %s", _span(ids[informative:]), refits)
+    for note in options.notes(fit.source):
+        log.info("design: %s", note)
+    options_to_read = f", with {words}" if words else ""
+    log.info(
+        "design: next: train a proxy on each line, add the lines of %s to the mixtures of the fit,"
+        " and their losses to its losses, and run mixwright fit on both%s",
+        to,
+        options_to_read,
+    )
+
+
+def _span(ids: Sequence[str]) -> str:
+    """The first and the last of ids that follow each other."""
+    if len(ids) == 1:
+        return ids[0]
+    return f"{ids[0]} to {ids[-1]}"
 
 
 def _write(rows: Sequence[Sequence[str]], to: Path) -> None:
@@ -187,5 +259,54 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     plan = Study.read(study)
     goal = plan.goal(train_domains(domains))
     check_samples(plan, goal, extents(domains))
-    weights = resolve.resolve_design(plan.runs[role], goal.domains)
+    weights = resolve.resolve_design(plan.tables[role], goal.domains)
     tables.write(weights, to, tables.DESIGN)
+
+
+def design_round(
+    study: Path,
+    round: int,
+    domains: Path,
+    mixtures: Paths,
+    losses: Paths,
+    to: Path,
+    realised: Paths = NONE,
+) -> None:
+    """Compute the weights of a further round of the swarm from what the rounds before measured.
+
+    Example:
+        mixwright design-round --study results/demo/study.json --round 2
+            --domains results/demo/domains.parquet --mixtures results/demo/design/swarm.parquet
+            --losses results/demo/losses/swarm.parquet
+            --realised results/demo/realised/swarm.parquet
+            --to results/demo/design/swarm-2.parquet
+    """
+    plan = Study.read(study)
+    runs = plan.tables[f"swarm-{round}"]
+    observations = read_observations(
+        mixtures, losses, realised, diverged=plan.diverged, chosen=plan.chosen
+    )
+    metrics = plan.metrics | dict(observations.metrics)
+    observations = replace(observations, metrics=metrics)
+    goal = plan.goal(train_domains(domains))
+    swarm = plan.designs["swarm"]
+    weights = next_round(
+        observations,
+        goal,
+        len(runs),
+        int(digest([plan.seed, round], 8), 16),
+        mixture_weights(swarm["around"], goal.domains),
+        swarm["temperature"],
+        swarm["strengths"],
+        swarm["candidates"],
+    )
+    resolved = {}
+    for run, run_weights in zip(runs, weights, strict=True):
+        resolved[run.name] = goal.mixture(run_weights)
+    tables.write(resolve.design_table(runs, resolved), to, tables.DESIGN)
+    log.info(
+        "round %d: %s, by the losses of %s",
+        round,
+        counted(len(runs), "mixture"),
+        counted(len(observations.runs), "run"),
+    )

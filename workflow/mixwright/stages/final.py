@@ -15,6 +15,7 @@ from mixwright.finals.arm import Arm
 from mixwright.finals.curve import of_finals
 from mixwright.finals.processes import joined
 from mixwright.finals.snapshot_scores import evaluate_snapshots as score_snapshots
+from mixwright.finals.tasks.catalogue import be_quiet
 from mixwright.finals.tasks.evaluate import evaluate_tasks as answer_tasks
 from mixwright.jobs.heartbeat import beating, path_of
 from mixwright.jobs.lease import hold_gpu
@@ -125,6 +126,7 @@ def evaluate_tasks(study: Path, finals: Path, scores: Path, answers: Path) -> No
             --finals results/demo/finals/0123456789abcdef.parquet
             --scores task_scores.parquet --answers answers.parquet
     """
+    be_quiet()
     plan = Study.read(study)
     hold_gpu(plan.final)
     models = tables.read(finals, tables.FINALS)

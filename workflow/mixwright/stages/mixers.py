@@ -22,10 +22,13 @@ from mixwright.measured.loss_tables import (
     read_observations,
 )
 from mixwright.measured.wide import write_wide
+from mixwright.mixers.laws.effective_data import EffectiveData
 from mixwright.mixture import Array
+from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
 from mixwright.study.study import Study
+from mixwright.trust.anchored import FEW, anchored
 from mixwright.trust.anchors import AnchorMap, check_units, fit_anchors
 from mixwright.trust.doubts import doubts
 from mixwright.trust.surface.building import DRAWS, surface_of
@@ -89,18 +92,24 @@ def fit_mixer(
     settings: str = "{}",
     diverged: str = "refuse",
     study: Path | None = None,
+    around: Path | None = None,
     columns: ColumnOptions = NOTHING,
 ) -> None:
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
 
     `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows what the study's
     targets measure. `mixwright propose` starts from the goal of the study whose results hold a fit.
+    With --around the tables are a few runs of larger models, fitted around a fit to smaller ones.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
     """
     check_place(to)
     plan = None if study is None else Study.read(study)
+    smaller = None if around is None else Fit.load(around)
+    known = Known()
+    if smaller is not None:
+        known = Known(smaller.domains, dict(smaller.source.metrics), lenient=True)
     observations = read_observations(
         mixtures,
         losses,
@@ -108,11 +117,30 @@ def fit_mixer(
         loglikelihoods,
         diverged=diverged,
         options=columns,
+        known=known,
         chosen=plan.chosen if plan else {},
     )
+    if smaller is not None:
+        _fit_around(smaller, mixer, observations).save(to)
+        return
     if plan is not None:
         observations = replace(observations, metrics=plan.metrics | dict(observations.metrics))
     Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
+
+
+def _fit_around(smaller: Fit, mixer: str, observations: Observations) -> Fit:
+    """The fit to a few runs of larger models; says where they are few to choose by."""
+    if mixer != EffectiveData.name:
+        raise MixwrightError(f"--around: only {EffectiveData.name} begins from another fit's law")
+    runs = len(observations.runs)
+    if runs <= FEW:
+        log.info(
+            "%d runs tell levels: with %d or fewer the proposal of the smaller models' fit was as"
+            " good or better",
+            runs,
+            FEW,
+        )
+    return anchored(smaller, observations)
 
 
 def predict(

@@ -62,7 +62,7 @@ def plan(
         wanted = Study.read(study)
         root = study.parent.parent
     else:
-        wanted = _of_files(configfile, config)
+        wanted = study_of_files(configfile, config)
     costs = read_prices(prices) if prices else None
     spent = None
     if budget is not None:
@@ -130,7 +130,7 @@ def _curve(study: Study, root: Path) -> "LearningCurve | None":
         return None
 
 
-def _of_files(files: Sequence[Path], settings: Sequence[str]) -> Study:
+def study_of_files(files: Sequence[Path], settings: Sequence[str]) -> Study:
     """The study of config files and of settings, each over those before it, as in snakemake."""
     if not (CONFIG / "schema.yaml").is_file():
         raise MixwrightError(

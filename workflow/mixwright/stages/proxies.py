@@ -107,7 +107,15 @@ def calibrate(study: Path, texts: Path, store: Path, to: Path) -> None:
             say(reason)
 
 
-def train_proxies(study: Path, pack: str, texts: Path, scored: Path, store: Path, to: Path) -> None:
+def train_proxies(
+    study: Path,
+    pack: str,
+    texts: Path,
+    scored: Path,
+    store: Path,
+    to: Path,
+    designs: Path | None = None,
+) -> None:
     """Train the runs of one pack; while their weights are in memory, all is measured.
 
     Example:
@@ -130,7 +138,7 @@ def train_proxies(study: Path, pack: str, texts: Path, scored: Path, store: Path
         if "choices" in listed:
             plan = _calibrated(plan, listed, log)
         targets = read_json(scored)["targets"]
-        read = _read(plan, listed | {"targets": targets}, runs)
+        read = _read(plan, listed | {"targets": targets}, runs, designs)
         # By role and not by pack: a calibrated study gives its packs other names.
         trained = _settled(plan.of_role(runs[0].role, combination), listed, runs)
         train_pack = plan.learner.function("train_pack")
@@ -138,7 +146,13 @@ def train_proxies(study: Path, pack: str, texts: Path, scored: Path, store: Path
 
 
 def evaluate_proxies(
-    study: Path, batch: str, packs: Path, scored: Path, store: Path, to: Path
+    study: Path,
+    batch: str,
+    packs: Path,
+    scored: Path,
+    store: Path,
+    to: Path,
+    designs: Path | None = None,
 ) -> None:
     """Score the runs of a batch of packs on what was not scored yet, and gather all of it.
 
@@ -153,7 +167,7 @@ def evaluate_proxies(
     files = [packs / f"{name}.parquet" for name in names]
     every_run = [run for runs_of_pack in runs for run in runs_of_pack]
     listed = read_json(scored)
-    read = _read(plan, listed, every_run)
+    read = _read(plan, listed, every_run, designs)
     questions = _questions(listed["targets"])
     combination = plan.combination_of(every_run[0].name)
     of_role = _settled(plan.of_role(every_run[0].role, combination), listed, every_run)
@@ -174,14 +188,14 @@ def _settled(plan: Study, listed: Mapping[str, Any], runs: Sequence[Run]) -> Stu
 
 
 def _read(
-    plan: Study, listed: Mapping[str, Any], runs: Sequence[Run]
+    plan: Study, listed: Mapping[str, Any], runs: Sequence[Run], designs: Path | None
 ) -> tuple[dict[str, Mixture], list[Any], dict[str, Examples]]:
     """The mixtures of runs, the opened domains, and the targets' texts."""
     counted = Path(listed["domains"])
     goal = plan.goal(train_domains(counted))
     # The gate of resolve_design, which these jobs do not wait for.
     check_samples(plan, goal, counts.extents(counted))
-    resolved = resolve_mixtures(runs, goal.domains)
+    resolved = resolve_mixtures(runs, goal.domains, designs)
     open_domain = plan.learner.function("open_domain")
     domains = [open_domain(Path(folder)) for folder in listed["shards"]]
     if _settled(plan, listed, runs).epochs_of is not None:

@@ -6,6 +6,7 @@ Read at parse time; nothing heavy is imported.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mixwright.designs.row import round_sizes, swarm_method
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
@@ -35,6 +36,8 @@ TRAINING = (
 TRAINING_GOAL = ("tokens", "max_epochs", "leave_target_out", "seen")
 # Keys of `measured` that need a swarm.
 SWARM_KEYS = ("tests", "published", "subsets", "regions")
+# Runs of each round at least: a fit of the first ones chooses the next.
+LEAST_OF_A_ROUND = 10
 # Where a mixture may be written out in a design: (design, key).
 DESIGN_MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))
 
@@ -178,7 +181,18 @@ def _check_designs(study: Mapping[str, Any]) -> None:
             f"config: transfer.mixtures: {transfer['mixtures']} are more than"
             f" designs.swarm.runs {swarm['runs']}; lower it or enlarge the swarm"
         )
-    if swarm["method"] == "informative" and swarm["candidates"] < swarm["runs"]:
+    sizes = round_sizes(swarm)
+    if len(sizes) > 1 and sizes[-1] < LEAST_OF_A_ROUND:
+        raise MixwrightError(
+            f"config: designs.swarm.rounds: {swarm['runs']} runs in {len(sizes)} rounds leave"
+            f" {sizes[-1]} a round, and a fit needs {LEAST_OF_A_ROUND} or more; enlarge the swarm"
+        )
+    if transfer and len(sizes) > 1 and transfer["mixtures"] > sizes[0]:
+        raise MixwrightError(
+            f"config: transfer.mixtures: {transfer['mixtures']} are more than the {sizes[0]} runs"
+            " of the swarm's first round; lower it or enlarge the swarm"
+        )
+    if swarm_method(swarm) == "informative" and swarm["candidates"] < swarm["runs"]:
         raise MixwrightError(
             f"config: designs.swarm.candidates: {swarm['candidates']} candidates are fewer than"
             f" designs.swarm.runs {swarm['runs']}; raise the candidates"

@@ -49,7 +49,10 @@ def rows_of(study: Material, role: str) -> list[Row]:
     """Returns the rows of a role's design. The role transfer has the swarm's."""
     if role == "transfer":
         role = "swarm"
-    return KINDS[kind_of(role, study.config)].rows(study.config)
+    rows = KINDS[kind_of(role, study.config)].rows(study.config)
+    if role == "swarm":
+        rows += KINDS["round"].rows(study.config)
+    return rows
 
 
 def run_of(study: Material, role: str, row: Row, context: str) -> Run:
@@ -61,6 +64,7 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
         model = study.proxy["model"]
     else:
         model = study.config["trees"]["library"]
+    kind = "round" if "round" in row.parameters else kind_of(role, study.config)
     run_steps = steps(study.config, row.tokens, "proxy")
     check_warmup(study.config, "proxy", run_steps)
     return Run(
@@ -69,7 +73,7 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
         tokens=run_steps * step_tokens(study.config, "proxy"),
         steps=run_steps,
         seed=row.seed,
-        kind=kind_of(role, study.config),
+        kind=kind,
         parameters=row.parameters,
         row=row.row,
         context=context,
@@ -79,6 +83,17 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
 def split(parts: Sequence[Part], kind: Callable[[Part], Any]) -> list[tuple[Part, ...]]:
     """Returns the longest stretches of parts that are of one kind each."""
     return [tuple(stretch) for _, stretch in groupby(parts, kind)]
+
+
+def by_table(runs: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run, ...]]:
+    """Returns table -> its runs, of role -> runs: a further round of a role has its own table."""
+    tables: dict[str, tuple[Run, ...]] = {}
+    for role, runs_of_role in runs.items():
+        # a role whose runs others measured has a table, and no runs that are known here
+        tables[role] = ()
+        for table, members in groupby(runs_of_role, key=lambda run: run.table):
+            tables[table] = tuple(members)
+    return tables
 
 
 def cut(

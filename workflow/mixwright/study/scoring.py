@@ -37,6 +37,11 @@ class Scoring(Material):
         """What is measured of a run of trees while it grows; its key holds that."""
         return {"targets": sorted(self.config["targets"]), "version": VERSIONS["record"]}
 
+    @property
+    def diverged(self) -> str:
+        """What mixers do with runs that diverged: refuse or drop."""
+        return str(self.config.get("diverged", "refuse"))
+
     def keeps_weights(self, role: str) -> bool:
         """Returns whether the weights of a role's runs stay in the store.
 
@@ -70,7 +75,7 @@ class Scoring(Material):
 
 
 def batched(packs: Mapping[str, Sequence[Run]]) -> dict[str, tuple[str, ...]]:
-    """Returns batch name -> its packs: consecutive ones of a role, together BATCH_RUNS at most.
+    """Returns batch name -> its packs: consecutive ones of a table, together BATCH_RUNS at most.
 
     Packs of one batch have one context, and so models of one shape. A swarm that grows leaves its
     full batches as they are.
@@ -80,10 +85,10 @@ def batched(packs: Mapping[str, Sequence[Run]]) -> dict[str, tuple[str, ...]]:
     kind = ("", "")
     for pack, runs in packs.items():
         is_full = not batches or sizes[-1] + len(runs) > BATCH_RUNS
-        if is_full or (runs[0].role, runs[0].context) != kind:
+        if is_full or (runs[0].table, runs[0].context) != kind:
             batches.append([])
             sizes.append(0)
         batches[-1].append(pack)
         sizes[-1] += len(runs)
-        kind = (runs[0].role, runs[0].context)
+        kind = (runs[0].table, runs[0].context)
     return {digest(batch): tuple(batch) for batch in batches}

@@ -20,7 +20,7 @@ from mixwright.study.final_trainer import computed_by, final_settings, finals_a_
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.lengths import final_tokens, steps
 from mixwright.study.packing import runs_a_job
-from mixwright.study.recipes import cut, keyed, rows_of, run_of, split
+from mixwright.study.recipes import by_table, cut, keyed, rows_of, run_of, split
 from mixwright.study.sample import trained_roles
 from mixwright.study.scoring import batched
 from mixwright.study.transfers import combinations_of
@@ -46,11 +46,6 @@ PROXY_SETTINGS = (
 @dataclass(frozen=True)
 class Study(Variants):
     """A resolved config and what follows from it: runs, packs, arms."""
-
-    @property
-    def diverged(self) -> str:
-        """What mixers do with runs that diverged: refuse or drop."""
-        return str(self.config.get("diverged", "refuse"))
 
     # Mixers
 
@@ -101,8 +96,7 @@ class Study(Variants):
         """Role -> its runs in row order.
 
         A role is there where a mixer needs it. The repeats always are, and with `transfer` the
-        swarm's first mixtures at another model size. Runs that others measured have no recipe:
-        their roles are there without runs.
+        swarm's first mixtures at another model size. Roles that others measured have no runs here.
         """
         if self.measured:
             return {role: () for role in ROLES if role in self.measured}
@@ -114,35 +108,42 @@ class Study(Variants):
         return runs
 
     @cached_property
+    def tables(self) -> dict[str, tuple[Run, ...]]:
+        """Table -> its runs: one a role, and one for each further round of the swarm."""
+        return by_table(self.runs)
+
+    @cached_property
     def packs(self) -> dict[str, tuple[Run, ...]]:
-        """Pack name -> its runs, cut in row order for each role.
+        """Pack name -> its runs, cut in row order for each table.
 
         A pack may mix lengths: its trainer puts runs of one length side by side.
         """
         packs: dict[str, tuple[Run, ...]] = {}
-        size = runs_a_job(self.config, self.runs.values())
-        for runs in self.runs.values():
+        size = runs_a_job(self.config, self.tables.values())
+        for runs in self.tables.values():
             # runs of one role differ in shape or recipe at the combinations of `transfer` alone
             for alike in split(runs, lambda run: self.combination_of(run.name)):
                 packs |= cut(alike, size, lambda run: run.name)
         return packs
 
-    def packs_of(self, roles: Iterable[str]) -> list[str]:
-        """Returns the names of the packs that hold runs of these roles."""
-        names: set[str] = set()
-        for role in roles:
-            names.update(run.name for run in self.runs.get(role, ()))
-        return [pack for pack, runs in self.packs.items() if runs[0].name in names]
+    def packs_of(self, tables: Iterable[str]) -> list[str]:
+        """Returns the names of the packs that hold runs of these tables."""
+        wanted = set(tables)
+        return [pack for pack, runs in self.packs.items() if runs[0].table in wanted]
 
     @cached_property
     def batches(self) -> dict[str, tuple[str, ...]]:
         """Batch name -> its packs, which one job scores."""
         return batched(self.packs)
 
-    def batches_of(self, roles: Iterable[str]) -> list[str]:
-        """Returns the names of the batches that hold packs of these roles."""
-        packs = set(self.packs_of(roles))
+    def batches_of(self, tables: Iterable[str]) -> list[str]:
+        """Returns the names of the batches that hold packs of these tables."""
+        packs = set(self.packs_of(tables))
         return [batch for batch, members in self.batches.items() if members[0] in packs]
+
+    def tables_of_role(self, role: str) -> list[str]:
+        """Returns the tables of a role, its rounds in their order; none where it has no runs."""
+        return [table for table in self.tables if table.partition("-")[0] == role]
 
     # Scales
 

@@ -38,6 +38,11 @@ class Named:
     by_size: bool = True
 
 
+def be_quiet() -> None:
+    """Turns the harness's bars off; before torch is imported, for its bars look here once."""
+    os.environ.update(QUIET)
+
+
 def open_tasks(settings: Mapping[str, Any]) -> list[Named]:
     """Returns the tasks that the section `evaluation.tasks` names, with their questions read.
 
@@ -48,7 +53,7 @@ def open_tasks(settings: Mapping[str, Any]) -> list[Named]:
             read, or a task runs code that a model writes.
     """
     _check_installed()
-    os.environ.update(QUIET)
+    be_quiet()
     manager = _manager(settings)
     chosen: dict[str, Named] = {}
     for name in settings["names"]:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mixwright.designs.row import swarm_method
 from mixwright.errors import MixwrightError
 from mixwright.jobs.plan.estimate import Estimate, Hardware, estimate
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
@@ -106,7 +107,8 @@ class Swarm:
         """Returns the lines of YAML that give the study this swarm."""
         swarm = f"runs: {self.runs}"
         written = study.config["designs"]["swarm"]
-        if written["method"] == "informative" and self.runs > written["candidates"]:
+        informative = swarm_method({**written, "runs": self.runs}) == "informative"
+        if informative and self.runs > written["candidates"]:
             swarm += f", candidates: {self.runs}"
         return [
             f"designs: {{swarm: {{{swarm}}}}}",

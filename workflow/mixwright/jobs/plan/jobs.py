@@ -26,6 +26,7 @@ STARTS = {
     "evaluate_snapshots": 5.0,
     "evaluate_tasks": 10.0,
     "learning_curve": 1.5,
+    "design_round": 3.0,
     "draw_figure": 2.0,
     "summarise": 3.0,
     "summarise_proposals": 3.0,
@@ -135,7 +136,8 @@ def _of_trained(study: Study, figures: int) -> Counter[str]:
     """The jobs that only a study has that trains its runs."""
     jobs = Counter(draw_figure=figures)
     jobs["resolve_design"] = len(study.runs)
-    jobs["collect_losses"] = len(study.runs)
+    jobs["design_round"] = len(study.tables) - len(study.runs)
+    jobs["collect_losses"] = len(study.tables)
     if "vertex" in study.runs:
         jobs["collect_loglikelihoods"] = 1
     if "transfer" in study.runs:

@@ -98,7 +98,9 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         if members[0].role == role and pack not in finished:
             packs.append(members)
     runs = sum(map(len, packs))
-    batches = [batch for batch in study.batches_of([role]) if batch not in finished]
+    batches = [
+        batch for batch in study.batches_of(study.tables_of_role(role)) if batch not in finished
+    ]
     jobs = {"train_proxies": len(packs), "evaluate_proxies": len(batches)}
     if not study.learner.sized:
         return _trees(role, "proxy", runs, jobs)

@@ -24,6 +24,7 @@ from mixwright.mixers import create, entry
 from mixwright.mixers.base import FITTED, UNKNOWN, Fitted, Mixer
 from mixwright.mixers.ensemble.stacking import combine, stack
 from mixwright.mixers.laws.mixer import LawMixer
+from mixwright.mixers.laws.wide import WideLaw
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -157,7 +158,10 @@ class Ensemble(Fitted):
         Only convex members count where there are any: their optimum is exact. Members keep limits
         by their own predictions; where the stack's are broken, `_pulled` mends that.
         """
-        convex = [isinstance(member, LawMixer) for member in self.fits]
+        convex = []
+        for member in self.fits:
+            is_wide = isinstance(member, WideLaw) and member.form != "plain"
+            convex.append(isinstance(member, LawMixer) and not is_wide)
         names = []
         proposals = []
         for name, member, is_convex in zip(self.names, self.fits, convex, strict=True):

@@ -14,9 +14,10 @@ E here. The law is convex in w.
 
 from dataclasses import dataclass
 
-from mixwright.mixers.laws.fit import ADDITIVE, fit_law
+from mixwright.mixers.laws.fit import fit_law
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import LawMixer
+from mixwright.mixers.laws.prior import ADDITIVE
 from mixwright.observations import Observations
 
 

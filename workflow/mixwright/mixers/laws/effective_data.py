@@ -14,12 +14,18 @@ It widens the additive law of arXiv 2507.09404 (see `additive`) by the power b, 
 the linear term. How it is fitted stands in `fit`, how it is minimised in `optimum`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from mixwright.mixers.laws.fit import Prior, fit_law
+from mixwright.mixers.base import FITTED, UNKNOWN
+from mixwright.mixers.laws.fit import fit_law
 from mixwright.mixers.laws.law import Law
-from mixwright.mixers.laws.mixer import LawMixer
+from mixwright.mixers.laws.mixer import LawMixer, law_of
+from mixwright.mixers.laws.prior import Prior
+from mixwright.mixture import Array
 from mixwright.observations import Observations
+
+# A law of smaller models is held so many times as strongly as a law's usual priors.
+AROUND = 30.0
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,23 @@ class EffectiveData(LawMixer):
     A target that bears a domain's name is taken to be that domain's text.
     """
 
+    # (targets, 4 + 3 domains) the law of smaller models' runs; None: nothing is known before
+    around: Array = field(default=UNKNOWN, metadata=FITTED, repr=False)
     name = "effective-data"
 
     def fit_law(self, swarm: Observations, iterations: int, near: Law | None = None) -> Law:
         """Fits the law to a swarm, `near` some law if one is given."""
-        return fit_law(swarm.weights, swarm.losses, Prior(), iterations, swarm.same_text, near)
+        prior = Prior()
+        centre = None
+        if self.around is not None:
+            prior = prior.times(AROUND)
+            centre = law_of(self.around)
+        return fit_law(
+            swarm.weights,
+            swarm.losses,
+            prior,
+            iterations,
+            swarm.same_text,
+            near,
+            around=centre,
+        )

@@ -21,6 +21,7 @@ from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.log_linear import Exponentials, LogLinear
 from mixwright.mixers.laws.mixer import LawMixer, columns_of
 from mixwright.mixers.laws.repeating import Repeating
+from mixwright.mixers.laws.wide import WideLaw
 from mixwright.mixers.regmix.regmix import RegMixLinear
 from mixwright.mixture import Array
 
@@ -50,6 +51,9 @@ def formula_of(mixer: Mixer) -> Formula | None:
         return None
     if isinstance(mixer, LogLinear):
         return Exponentials(mixer.parameters)
+    if isinstance(mixer, WideLaw) and mixer.form != "plain":
+        # its certificate and its pairs are not those of readers of surfaces
+        return None
     if isinstance(mixer, LawMixer):
         return mixer.law
     if isinstance(mixer, RegMixLinear):

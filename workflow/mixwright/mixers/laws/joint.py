@@ -22,10 +22,11 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
-from mixwright.mixers.laws.fit import Prior, fit_law, trust
+from mixwright.mixers.laws.fit import fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
 from mixwright.mixers.laws.optimum import best_mixture
+from mixwright.mixers.laws.prior import Prior
 from mixwright.mixers.laws.repetition import (
     DECAY,
     ScaledLaw,

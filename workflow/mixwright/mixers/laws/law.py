@@ -27,6 +27,8 @@ from mixwright.mixture import Array
 
 # Weights below this count as 0 where powers of them are taken.
 SMALLEST = 1e-14
+# An exponent of 1 and more is tamed to this one.
+STEEPEST = 0.999
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Law:
 
     def only(self, chosen: NDArray[np.bool_]) -> "Law":
         """Returns the law of the targets that are `chosen` (targets,)."""
-        return Law(*(part[chosen] for part in vars(self).values()))
+        return type(self)(*(part[chosen] for part in vars(self).values()))
 
     def raised(self, by: Array) -> "Law":
         """Returns the law of losses that are greater by (targets,) constants, nats/token."""
@@ -97,7 +99,7 @@ class Law:
             if mine.ndim == 2:
                 mask = chosen[:, None]
             parts.append(np.where(mask, mine, theirs))
-        return Law(*parts)
+        return type(self)(*parts)
 
     def flat(self, losses: Array) -> "Law":
         """Returns a law that says (targets,) losses of every mixture, nats/token."""
@@ -107,6 +109,12 @@ class Law:
             scale=np.zeros_like(self.scale),
             linear=np.zeros_like(self.linear),
         )
+
+    def tamed(self) -> "Law":
+        """Returns the nearest convex law without pairs: exponents of at most 1."""
+        names = ("level", "scale", "power", "offset", "transfer", "linear")
+        parts = {name: getattr(self, name) for name in names}
+        return Law(exponent=np.minimum(self.exponent, STEEPEST), **parts)
 
     def shaken(self, rng: np.random.Generator) -> "Law":
         """Returns a law some way off, to start a fit from.

@@ -64,10 +64,7 @@ class LawMixer(Fitted):
     @property
     def law(self) -> Law:
         """The fitted law."""
-        m = len(self.domains)
-        parts = np.split(self.parameters, np.cumsum([1, 1, 1, 1, m, m]), axis=1)
-        columns = [part[:, 0] for part in parts[:4]]
-        return Law(*columns, *parts[4:])
+        return law_of(self.parameters)
 
     def predict(self, amounts: Array) -> Array:
         """Returns (mixtures, targets) nats/token of (mixtures, domains) tokens.
@@ -101,8 +98,8 @@ class LawMixer(Fitted):
         """Returns what predicts mixtures (mixtures, domains) for the goal."""
         return self
 
-    def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float]:
-        """Returns the best mixture (domains,) and its certified gap, nats/token."""
+    def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float | None]:
+        """Returns the best mixture (domains,) and its gap, nats/token; None: not certified."""
         return best_mixture(
             self.law,
             importance,
@@ -115,9 +112,9 @@ class LawMixer(Fitted):
         """Returns notes on what of the goal's tokens the runs do not cover."""
         return ()
 
-    def gap_notes(self, gap: float) -> tuple[str, ...]:
+    def gap_notes(self, gap: float | None) -> tuple[str, ...]:
         """Returns a note where the gap is above the tolerance."""
-        if gap <= self.tolerance:
+        if gap is None or gap <= self.tolerance:
             return ()
         note = (
             f"the optimum is certified to {gap:.1e} only, above the tolerance {self.tolerance:.0e}"
@@ -147,3 +144,11 @@ def columns_of(law: Law) -> Array:
     # A part of (targets,) becomes a column; one of (targets, domains) stays as it is.
     columns = [np.atleast_2d(part.T).T for part in vars(law).values()]
     return np.column_stack(columns)
+
+
+def law_of(columns: Array) -> Law:
+    """Returns the law of (targets, 4 + 3 domains) fields side by side: inverse of `columns_of`."""
+    m = (columns.shape[1] - 4) // 3
+    parts = np.split(columns, np.cumsum([1, 1, 1, 1, m, m]), axis=1)
+    single = [part[:, 0] for part in parts[:4]]
+    return Law(*single, *parts[4:])

@@ -51,7 +51,7 @@ def _runs_to_tell(result: OwnResult) -> str:
     return (
         f"If the gain is what is predicted, {gained}, about {needed:,} runs would"
         f" tell it from zero ({runs:,} are there). This takes the interval to narrow with the root"
-        " of the number of runs."
+        " of the number of runs. mixwright design --after chooses their mixtures."
     )
 
 

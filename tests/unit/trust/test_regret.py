@@ -1,0 +1,82 @@
+"""Plans of proxies, played on planted truths."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mixwright.__main__ import main
+from mixwright.errors import MixwrightError
+from mixwright.trust.regret import Plan, Problem, by_kind, regrets, trained
+
+
+def test_many_runs_without_noise_find_the_optimum_of_their_own_law():
+    plan = Plan(domains=4, targets=2, runs=60, noise=0.0)
+    rows = pd.DataFrame(regrets(plan, ["law"], seeds=(0, 1)))
+    assert (rows.regret < 0.02).all() and (rows.gap < 1e-6).all()
+    assert (rows.regret < rows.best_run).all()
+
+
+def test_rounds_share_the_runs_and_start_alike():
+    plan = Plan(domains=4, targets=2, runs=25, noise=0.01)
+    problem = Problem.of("powers", 3, plan)
+    once = trained(problem, plan)
+    twice = trained(problem, Plan(domains=4, targets=2, runs=25, noise=0.01, rounds=2))
+    assert len(once.runs) == len(twice.runs) == 25
+    assert (once.weights[:13] == twice.weights[:13]).all()
+    assert (once.weights[13:] != twice.weights[13:]).any()
+    assert problem.goal.bounds.contain(twice.weights).all()
+
+
+def test_uniform_misses_all_and_the_best_mixture_nothing():
+    plan = Plan(domains=5, targets=3, runs=20)
+    problem = Problem.of("saturating", 0, plan)
+    assert problem.regret(np.full(5, 0.2)) == pytest.approx(1)
+    assert problem.regret(problem.best.weights) == 0
+
+
+def test_a_summary_counts_what_is_worse_than_uniform():
+    rows = pd.DataFrame(
+        {"kind": ["law", "law", "powers"], "regret": [0.1, 1.5, 0.2], "best_run": [1.0, 2.0, 3.0]}
+    )
+    law, _, everything = by_kind(rows).to_dict("records")
+    assert law["worse"] == 1 and law["median"] == pytest.approx(0.8)
+    assert everything["problems"] == 3 and everything["mean"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"noise": -1.0}, "--noise -1"),
+        ({"rounds": 0}, "--rounds 0"),
+        ({"mixer": "mixmin"}, "--mixer mixmin"),
+    ],
+)
+def test_a_plan_that_cannot_be_played_is_refused(words, message):
+    with pytest.raises(MixwrightError, match=message):
+        Plan(4, 2, 20, **words).check()
+
+
+def test_the_command_prints_a_line_a_kind_and_writes_every_problem(tmp_path, capsys):
+    table = tmp_path / "rows.csv"
+    shape = ["--domains", "3", "--targets", "1", "--runs", "16", "--cap", ".6"]
+    assert main(["regret", *shape, "--problems", "1", "--to", str(table)]) == 0
+    printed = capsys.readouterr()
+    assert "thresholds" in printed.out and "all kinds" in printed.out
+    assert "3 domains, 1 target, 16 runs, noise 0.02" in printed.err
+    assert len(pd.read_csv(table)) == 9
+
+
+def test_the_command_reads_the_shape_of_a_study(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mixwright.stages.regret._played", lambda plan, *_: _one_row(plan))
+    assert main(["regret", "--study", "config/config.yaml", "--noise", ".05"]) == 0
+    printed = capsys.readouterr()
+    assert "noise 0.05" in printed.err and "domains" in printed.err
+    assert main(["regret", "--study", "config/config.yaml", "--domains", "4"]) == 1
+
+
+def _one_row(plan):
+    goal = plan.goal_of(np.random.default_rng(0), 0)
+    assert goal.names == plan.names and json.dumps(dict(goal.targets))
+    return pd.DataFrame([{"kind": "law", "regret": 0.1, "best_run": 0.5}])

@@ -1,0 +1,261 @@
+"""How much of the way to the best mixture a plan of proxies leaves, on planted truths.
+
+A problem plants a truth (see `planted`), trains what a plan says by it (a design, further rounds,
+noise), fits a mixer and takes its proposal. The regret of the proposal is
+
+    (f(proposed) - f(best)) / (f(uniform) - f(best))
+
+with f the weighted mean of the targets' true losses: 0 is the best mixture inside the bounds, 1 is
+no better than equal weights, moved into the bounds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mixwright import mixers
+from mixwright.designs.elsewhere import NO_BOUNDS, Wanted, designed
+from mixwright.errors import MixwrightError, counted
+from mixwright.goal import Goal
+from mixwright.mixture import Array, Domain
+from mixwright.observations import Observations
+from mixwright.simplex.bounds import Bounds
+from mixwright.simplex.geometry import scale_into
+from mixwright.trust.next_round import next_round
+from mixwright.trust.planted import KINDS, Truth
+from mixwright.trust.planted_optimum import Optimum, optimum
+
+# of the Dirichlet law that sizes of domains are drawn by where nobody names any
+SIZES = 3.0
+# tokens of all domains, and of a training, where sizes are drawn
+HELD = 1e9
+TOKENS = 1e6
+# the last line of `by_kind`
+ALL = "all"
+# nats/token: bounds may leave uniform nothing to miss
+LEAST_ROOM = 1e-9
+# mixtures whose true losses tell how far a target's losses spread
+SPREAD = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan of proxies: what is mixed, how many runs in how many rounds, and which mixer reads."""
+
+    # number of domains; with `available` as many as there are
+    domains: int
+    targets: int
+    runs: int
+    # standard deviation of a run's loss over seeds, as a share of the swarm's spread
+    noise: float = 0.02
+    rounds: int = 1
+    mixer: str = "effective-data"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    # how the first round is drawn: informative or dirichlet
+    method: str = "informative"
+    # names of the domains; none: they are made up
+    own_names: tuple[str, ...] = ()
+    # tokens of every domain; none: they are drawn anew for each problem
+    available: tuple[Domain, ...] = ()
+    # what Bounds.of takes beside the domains
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    # (targets,) weights in the goal; none: all alike
+    importance: tuple[float, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the domains."""
+        if self.own_names:
+            return self.own_names
+        return tuple(f"d{number:02}" for number in range(self.domains))
+
+    @property
+    def sentence(self) -> str:
+        """What is planned, in words."""
+        runs = f"{self.runs} runs"
+        if self.rounds > 1:
+            runs += f" in {self.rounds} rounds"
+        shape = f"{counted(self.domains, 'domain')}, {counted(self.targets, 'target')}"
+        return f"{shape}, {runs}, noise {self.noise:.3g} of the spread, {self.mixer}"
+
+    def check(self) -> None:
+        """Refuses a plan that cannot be played.
+
+        Raises:
+            MixwrightError: it names the number that is out of range.
+        """
+        if self.noise < 0:
+            raise MixwrightError(f"--noise {self.noise:g}: give a share of the spread, 0 or more")
+        _parts(self.runs, self.rounds)
+        method = mixers.entry(self.mixer)
+        if method.reads and method.reads != {"swarm"}:
+            raise MixwrightError(
+                f"--mixer {self.mixer}: it reads more than a swarm; name a mixer that reads one"
+            )
+
+    def goal_of(self, rng: np.random.Generator, seed: int) -> Goal:
+        """Returns the goal of a problem."""
+        available = self.available or _drawn(rng, self.names)
+        weights = self.importance or (1 / self.targets,) * self.targets
+        names = [f"t{number:02}" for number in range(self.targets)]
+        limits = {**NO_BOUNDS, "tokens": TOKENS, **self.limits}
+        bounds = Bounds.of(available, **limits)
+        targets = dict(zip(names, weights, strict=True))
+        return Goal(available, targets, limits["tokens"], bounds, seed)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A planted truth with its best mixture."""
+
+    kind: str
+    seed: int
+    truth: Truth
+    goal: Goal
+    best: Optimum
+    # f of equal weights, moved into the bounds
+    uniform: float
+
+    @classmethod
+    def of(cls, kind: str, seed: int, plan: Plan) -> "Problem":
+        """Plants a truth: the same kind, seed and numbers give the same one."""
+        place = list(KINDS).index(kind)
+        rng = np.random.default_rng([seed, plan.domains, plan.targets, place])
+        truth = KINDS[kind](rng, plan.domains, plan.targets)
+        goal = plan.goal_of(rng, seed)
+        importance = np.array(list(goal.targets.values()))
+        even = scale_into(np.full(plan.domains, 1 / plan.domains), *goal.bounds.parts)
+        best = optimum(truth, importance, goal.bounds, seed)
+        uniform = float((truth(even[None]) @ importance)[0])
+        return cls(kind, seed, truth, goal, best, uniform)
+
+    def regret(self, weights: Array) -> float:
+        """Returns the regret of a mixture (domains,) as a share of uniform's."""
+        loss = float((self.truth(weights[None]) @ self.importance)[0])
+        return max(0.0, (loss - self.best.loss) / self.room)
+
+    @property
+    def importance(self) -> Array:
+        """(targets,) weights of the losses in f."""
+        return np.array(list(self.goal.targets.values()))
+
+    @property
+    def room(self) -> float:
+        """What uniform misses, nats/token."""
+        return max(self.uniform - self.best.loss, LEAST_ROOM)
+
+
+def trained(problem: Problem, plan: Plan) -> Observations:
+    """Returns the runs that the plan trains: its design, and its rounds, with noise."""
+    goal = problem.goal
+    rng = np.random.default_rng([problem.seed, plan.runs, plan.rounds, 1])
+    sizes = _parts(plan.runs, plan.rounds)
+    limits = {**plan.limits, "tokens": goal.tokens}
+    wanted = Wanted(goal.domains, limits, sizes[0], plan.method, seed=problem.seed)
+    weights = designed(wanted).weights
+    spread = _spread(problem, rng)
+    losses = _measured(problem.truth, weights, plan.noise * spread, rng)
+    for number, size in enumerate(sizes[1:]):
+        runs = _observed(goal, weights, losses)
+        added = next_round(runs, goal, size, problem.seed + number)
+        weights = np.concatenate([weights, added])
+        losses = np.concatenate([losses, _measured(problem.truth, added, plan.noise * spread, rng)])
+    return _observed(goal, weights, losses)
+
+
+def regrets(
+    plan: Plan, kinds: Sequence[str] = tuple(KINDS), seeds: Sequence[int] = (0, 1, 2)
+) -> Iterator[dict[str, Any]]:
+    """Yields a row a problem, in turn over the kinds: its kind and seed, and regrets.
+
+    `regret` is the proposal's, `best_run` that of the swarm's best run by its measured losses, and
+    `gap` what the best mixture misses at most, all as shares of uniform's; `gap` is NaN where it
+    is not known.
+
+    Raises:
+        MixwrightError: the plan has too few runs for the mixer or for its rounds.
+    """
+    method = mixers.create(plan.mixer, plan.settings)
+    for seed in seeds:
+        for kind in kinds:
+            problem = Problem.of(kind, seed, plan)
+            runs = trained(problem, plan)
+            proposed = method.fit(runs).propose(problem.goal).weights
+            first = runs.weights[(runs.losses @ problem.importance).argmin()]
+            yield {
+                "kind": kind,
+                "seed": seed,
+                "regret": problem.regret(proposed),
+                "best_run": problem.regret(first),
+                "gap": problem.best.gap / problem.room,
+            }
+
+
+def by_kind(rows: pd.DataFrame) -> pd.DataFrame:
+    """Returns a row a kind, and a last one of all: how regrets are spread.
+
+    Columns: `problems`, the `median`, the `mean`, the `worst_tenth` (nine of ten problems stay
+    under it), `worse`, the number of problems whose proposal is worse than uniform, and `best_run`,
+    the median regret of the best run.
+    """
+    names = dict.fromkeys(rows.kind)
+    records = []
+    for name in [*names, ALL]:
+        part = rows if name == ALL else rows[rows.kind == name]
+        records.append(
+            {
+                "kind": name,
+                "problems": len(part),
+                "median": part.regret.median(),
+                "mean": part.regret.mean(),
+                "worst_tenth": part.regret.quantile(0.9),
+                "worse": int((part.regret > 1).sum()),
+                "best_run": part.best_run.median(),
+            }
+        )
+    return pd.DataFrame(records)
+
+
+def _drawn(rng: np.random.Generator, names: Sequence[str]) -> tuple[Domain, ...]:
+    """Domains of sizes that no one named."""
+    shares = rng.dirichlet(np.full(len(names), SIZES))
+    available = []
+    for name, share in zip(names, shares, strict=True):
+        available.append(Domain(name, max(1, round(HELD * share))))
+    return tuple(available)
+
+
+def _parts(runs: int, rounds: int) -> list[int]:
+    """Returns the runs of each round: as alike as they can be, the first ones greater."""
+    if not 0 < rounds <= runs:
+        raise MixwrightError(f"--rounds {rounds}: {runs} runs make 1 to {runs} rounds")
+    least, more = divmod(runs, rounds)
+    return [least + (number < more) for number in range(rounds)]
+
+
+def _spread(problem: Problem, rng: np.random.Generator) -> Array:
+    """Returns (targets,) how far true losses spread over mixtures around natural."""
+    wanted = Wanted(
+        problem.goal.domains, {"tokens": problem.goal.tokens}, SPREAD, "dirichlet", seed=0
+    )
+    spread: Array = problem.truth(designed(wanted).weights).std(axis=0)
+    return spread
+
+
+def _measured(truth: Truth, weights: Array, noise: Array, rng: np.random.Generator) -> Array:
+    """Returns (runs, targets) losses of runs with their noise."""
+    losses = truth(weights)
+    return losses + noise * rng.standard_normal(losses.shape)
+
+
+def _observed(goal: Goal, weights: Array, losses: Array) -> Observations:
+    """Returns runs of a swarm."""
+    labels = tuple(f"r{number:04}" for number in range(len(weights)))
+    roles = ("swarm",) * len(weights)
+    amounts = weights * goal.tokens
+    targets = tuple(goal.targets)
+    # made-up runs that are odd are nobody's news
+    return Observations(goal.names, targets, labels, roles, amounts, losses, derived=True)
