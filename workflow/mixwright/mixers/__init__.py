@@ -229,6 +229,16 @@ MIXERS: dict[str, Method] = {
         scales=True,
         limits=True,
     ),
+    "repeating": Method(
+        "laws.repeating:Repeating",
+        "The joint law with what the runs say of repetition: R* a domain, shrunk to the published"
+        " one, and a fall after many passes, each where held-out runs support it.",
+        "repeated data, arXiv 2305.16264",
+        reads=SWARM | VERTEX | PERTURB,
+        optional=VERTEX | PERTURB,
+        limits=True,
+        draws=100,
+    ),
     "doremi": Method(
         "online:DoReMi",
         "Rival: weights that move, while a proxy trains, to domains where it is behind a reference"
