@@ -374,6 +374,17 @@ def scored_of(pack):
     return f"results/{NAME}/scored.json" if STUDY.trains_by_scored(role) else []
 
 
+# What a further round is chosen for.
+ROUND_SPEC = digest(
+    [
+        STUDY.target_weights,
+        STUDY.final_tokens,
+        CONFIG["goal"],
+        STUDY.diverged,
+        METRICS,
+        *CHOSEN,
+    ]
+)
 # The weights of a round that follows from what earlier rounds measured; other runs have none.
 DESIGNED_BEFORE = {}
 if len(STUDY.tables) > len(STUDY.runs):

@@ -6,13 +6,13 @@ row of `docs/mixers.md`. `docs/how-to/add-a-mixer.md` shows each.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
-from importlib import import_module
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.mixers.kinds import is_of_kind, kinds_of_value
+from mixwright.mixers.method import Method
 
 if TYPE_CHECKING:
     from mixwright.goal import Goal
@@ -23,60 +23,6 @@ VERTEX = frozenset({"vertex"})
 PERTURB = frozenset({"perturb"})
 # Mixers whose weights are learned while a run of theirs trains; its role has the mixer's name.
 ONLINE = ("doremi", "odm", "fastmix")
-
-
-@dataclass(frozen=True)
-class Method:
-    """An entry of the registry: where a mixer's class is, what it does, which runs it reads.
-
-    All of it is known without importing the class, because a study is cut into runs at parse time.
-    """
-
-    # "module:Class", the module's name relative to this package
-    place: str
-    # what it does, in one sentence, for docs/mixers.md
-    text: str
-    # "Name, arXiv number" of the paper; empty where there is none
-    paper: str = ""
-    # roles of the runs that it learns from; none where the goal alone is enough
-    reads: frozenset[str] = frozenset()
-    # of these roles: those that it reads where a study has them, and that no study trains for it
-    optional: frozenset[str] = frozenset()
-    # whether it learns from the log-likelihoods of the vertex runs
-    needs_loglikelihoods: bool = False
-    # whether it predicts the losses of a mixture
-    predicts: bool = True
-    # whether it extrapolates over scales, and is judged by the backtest
-    scales: bool = False
-    # whether its proposals keep the goal's never_worse
-    limits: bool = False
-    # whether its proposals stay inside the goal's bounds; False for a reference that must not
-    bounded: bool = True
-    # most refits that a bootstrap asks of it; few for a mixer that takes long to fit
-    draws: int = 1_000
-    # settings with which it is fitted in a second: every test of all mixers takes them
-    quick: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def class_name(self) -> str:
-        """Name of the class; fit.json keeps it."""
-        return self.place.partition(":")[2]
-
-    @property
-    def trained(self) -> frozenset[str]:
-        """Roles whose runs a study trains for it."""
-        return self.reads - self.optional
-
-    @property
-    def can_refit(self) -> bool:
-        """Whether a bootstrap over the swarm's runs tells how far to trust its proposal."""
-        return "swarm" in self.reads and self.predicts
-
-    def load_class(self) -> Any:
-        """Imports the module and returns the class."""
-        module = import_module(f"mixwright.mixers.{self.place.partition(':')[0]}")
-        return getattr(module, self.class_name)
-
 
 MIXERS: dict[str, Method] = {
     "natural": Method(
@@ -228,6 +174,16 @@ MIXERS: dict[str, Method] = {
         optional=VERTEX,
         scales=True,
         limits=True,
+    ),
+    "repeating": Method(
+        "laws.repeating:Repeating",
+        "The joint law with what the runs say of repetition: R* a domain, shrunk to the published"
+        " one, and a fall after many passes, each where held-out runs support it.",
+        "repeated data, arXiv 2305.16264",
+        reads=SWARM | VERTEX | PERTURB,
+        optional=VERTEX | PERTURB,
+        limits=True,
+        draws=100,
     ),
     "doremi": Method(
         "online:DoReMi",

@@ -3,7 +3,7 @@
 The counts stand in the manifests of domains and in the files of targets.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import pandas as pd
@@ -35,6 +35,7 @@ def corpus_caveats(
     extents: Mapping[str, Extent] | None = None,
     epochs_of: int | None = None,
     target_bytes: int | None = None,
+    whole: Set[str] = frozenset(),
 ) -> list[Caveat]:
     """Returns what to distrust because of the text: lost, unknown to the tokenizer, or little.
 
@@ -46,6 +47,7 @@ def corpus_caveats(
         extents: domain -> what its source and its sample hold; none where no text was read.
         epochs_of: training tokens of the runs whose epochs the proxies imitate.
         target_bytes: the most bytes of a target that are scored; None: unknown.
+        whole: roles whose runs may read all there is, whatever the others imitate.
     """
     counts = {str(manifest["domain"]): manifest for manifest in domains}
     everything = dict(counts)
@@ -61,7 +63,7 @@ def corpus_caveats(
     caveats += _unknown(everything)
     caveats += _few_documents(counts)
     caveats += _passes_of_proxies(counts, design, extents or {})
-    caveats += _repeated_samples(design, extents or {}, epochs_of)
+    caveats += _repeated_samples(design, extents or {}, epochs_of, whole)
     caveats += _passes_of_finals(mixtures)
     # a part of the documents is a sample of them: of what is serious, this is the least
     size = "a part" if target_bytes is None else f"{quantity(target_bytes)}B"
@@ -153,13 +155,17 @@ def _passes_of_proxies(
 
 
 def _repeated_samples(
-    design: pd.DataFrame, extents: Mapping[str, Extent], epochs_of: int | None
+    design: pd.DataFrame,
+    extents: Mapping[str, Extent],
+    epochs_of: int | None,
+    whole: Set[str],
 ) -> list[Caveat]:
     """Domains whose samples some proxy repeats, where it would not repeat the sources so often."""
     shown = pd.Series(1.0, design.index)
     if epochs_of is not None:
         # simulated epochs: a run may read its share of a source
-        shown = (design.tokens / epochs_of).clip(upper=1.0)
+        share = (design.tokens / epochs_of).clip(upper=1.0)
+        shown = share.mask(design.role.isin(list(whole)), 1.0) if whole else share
     amounts = design.weight * design.tokens
     words = []
     remedies = []

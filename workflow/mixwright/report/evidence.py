@@ -1,6 +1,6 @@
 """Parts of a page that say how far predictions may be trusted: other scales, other sizes, ranks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from math import isfinite
 from typing import Any
@@ -12,6 +12,7 @@ from mixwright.report.frame import note, part, table, text
 from mixwright.report.predictions import ranged
 from mixwright.trust.intervals import Interval
 from mixwright.trust.noise import THRESHOLD
+from mixwright.trust.transfer import MEAN, remarks_of
 
 # What the mixtures of the backtest are called.
 CHOICES = {
@@ -67,7 +68,7 @@ def backtest_part(result: Mapping[str, Any]) -> str:
 
 
 def transfer_part(result: Mapping[str, Any]) -> str:
-    """Returns whether the ranking of a few mixtures at the proxies' size holds at a second one."""
+    """Returns whether the ranking of a few mixtures holds at other sizes and learning rates."""
     if not result:
         return ""
     rows = []
@@ -75,8 +76,24 @@ def transfer_part(result: Mapping[str, Any]) -> str:
         rows.append([escape(target), ranged(rank, 2)])
     title = "Another model size"
     caption = "The order of a few mixtures at both sizes"
+    if "compared" in result:
+        caption = f"The order of a few mixtures at the proxies' size and at {result['compared']}"
     content = table(["target", "rank correlation"], rows, caption)
+    if "combinations" in result:
+        content += _combinations(result["combinations"])
+        content += note(text(" ".join(remarks_of(result))))
     return part(title, content, result["verdict"])
+
+
+def _combinations(combinations: Sequence[Mapping[str, Any]]) -> str:
+    """A row a combination: how like the swarm's own the order is, and what its pick costs there."""
+    rows = []
+    for entry in combinations:
+        rank = ranged(entry["ranks"][MEAN], 2)
+        regret = f"{entry['regret']:.4f}"
+        rows.append([escape(entry["name"]), rank, regret, str(len(entry["mixtures"]))])
+    heads = ["trained at", "rank correlation with the swarm", "regret of its pick", "mixtures"]
+    return table(heads, rows, "The swarm's first mixtures at every size and learning rate")
 
 
 def ranks_part(ranks: Mapping[str, Interval]) -> str:

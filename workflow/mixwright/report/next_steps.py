@@ -1,7 +1,8 @@
 """What to do next with a study: how much more would tell, and how to test what is proposed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil, isnan
+from typing import Any
 
 from mixwright.errors import counted, quantity
 from mixwright.report.choices import level_with
@@ -76,6 +77,16 @@ def after_proposals(
             " the first round, and half of the second one looks where the best mixture may be.",
         )
     return steps
+
+
+def after_transfer(transfer: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Returns which learning rate of the proxies ranks most like the largest size, and what to do.
+
+    Args:
+        transfer: what `transfer.json` holds; nothing is said where it compares no rates.
+    """
+    advice = ((transfer or {}).get("rates") or {}).get("advice", "")
+    return (f"{advice[:1].upper()}{advice[1:]}.",) if advice else ()
 
 
 def _undecided(comparison: Comparison, gap: Difference, rivals: int) -> tuple[str, ...]:

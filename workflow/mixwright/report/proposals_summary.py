@@ -28,10 +28,11 @@ from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.mixture_words import mixture_of
-from mixwright.report.next_steps import after_proposals
+from mixwright.report.next_steps import after_proposals, after_transfer
 from mixwright.report.notes import with_mixtures
 from mixwright.report.outside import predicted_outside
 from mixwright.report.proposed import Proposed, alike, in_order, listed, ranks
+from mixwright.report.rate_caveats import rate_caveats
 from mixwright.report.results import NO_TABLE, Records
 from mixwright.report.text_caveats import text_caveats
 from mixwright.report.your_data import DataRow, data_rows, target_lines
@@ -167,6 +168,7 @@ def summarise(
         *demonstration_caveats(study),
         *proposal_caveats(study, signals, losses, mixtures),
         *text_caveats(study, manifests, texts or {}, design, mixtures, sizes),
+        *rate_caveats(transfer),
     ]
     return Proposals(
         study=study.name,
@@ -179,6 +181,7 @@ def summarise(
         next=(
             *after_proposals(study, proposals, chosen, int(runs)),
             *_next(study, proposals, chosen),
+            *after_transfer(transfer),
         ),
         caveats=serious_first(caveats),
         provenance=dict(provenance or {}) | {"proxy runs": int(design.run.nunique())},

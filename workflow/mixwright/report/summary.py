@@ -37,9 +37,10 @@ from mixwright.report.explorer.explorer import Explorer
 from mixwright.report.judging import learner_of, minimised_losses
 from mixwright.report.limits import limits_of
 from mixwright.report.mixture_words import mixture_of
-from mixwright.report.next_steps import after_finals
+from mixwright.report.next_steps import after_finals, after_transfer
 from mixwright.report.notes import shared_notes, with_mixtures
 from mixwright.report.outside import measured_outside, predicted_outside
+from mixwright.report.rate_caveats import rate_caveats
 from mixwright.report.results import Records
 from mixwright.report.size_caveats import size_caveats
 from mixwright.report.speed import Speed
@@ -198,6 +199,7 @@ def summarise(
         *size_caveats(study, comparison),
         *find_caveats(study, learner, comparison, scores, signals, losses, mixtures, finals),
         *text_caveats(study, manifests, texts or {}, design, mixtures, sizes),
+        *rate_caveats(transfer),
     ]
     facts = dict(provenance or {}) | totals(study, design, scores, comparison)
     cost = _cost(design, reads or {})
@@ -231,7 +233,7 @@ def summarise(
         answers=of_finals(scores, study.learner, documents),
         proxies_answers=of_proxies(design, losses),
         answer=answer_of_finals(study, learner, candidates, detail, mixtures, chosen, grounds),
-        next=after_finals(study, candidates, chosen),
+        next=(*after_finals(study, candidates, chosen), *after_transfer(transfer)),
         limits=_limits(study, mixtures, candidates, chosen, sizes),
         lost_targets=target_lines(texts or {}),
     )

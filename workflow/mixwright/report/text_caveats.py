@@ -9,7 +9,9 @@ from mixwright.corpus.counts import Extent
 from mixwright.report.answered import question_caveats
 from mixwright.report.caveats import Caveat
 from mixwright.report.corpus_caveats import Counts, corpus_caveats
+from mixwright.report.repetition_caveats import repetition_caveats, settled
 from mixwright.report.split_caveats import split_caveats
+from mixwright.study.epochs import AUTO, WHOLE
 from mixwright.study.study import Study
 
 
@@ -33,6 +35,10 @@ def text_caveats(
     """
     limit = study.config.get("corpus", {}).get("target_bytes")
     caveats = [*split_caveats(study, manifests), *question_caveats(texts)]
+    caveats += repetition_caveats(study, design, mixtures, sizes)
+    # a run of these roles reads all there is, whatever the others do
+    whole = WHOLE if study.proxy.get("simulated_epochs") == AUTO else frozenset()
+    epochs_of = settled(study, sizes).epochs_of
     return caveats + corpus_caveats(
-        manifests, texts, design, mixtures, sizes, study.epochs_of, limit
+        manifests, texts, design, mixtures, sizes, epochs_of, limit, whole
     )

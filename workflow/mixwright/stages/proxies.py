@@ -126,6 +126,7 @@ def train_proxies(
     plan = Study.read(study)
     listed = read_json(texts)
     runs = plan.packs[pack]
+    combination = plan.combination_of(runs[0].name)
     # Jobs outlive a driver that was killed. The next driver's job of the same pack waits for them
     # here, and finds their results.
     with (
@@ -139,7 +140,7 @@ def train_proxies(
         targets = read_json(scored)["targets"]
         read = _read(plan, listed | {"targets": targets}, runs, designs)
         # By role and not by pack: a calibrated study gives its packs other names.
-        trained = plan.of_role(runs[0].role)
+        trained = _settled(plan.of_role(runs[0].role, combination), listed, runs)
         train_pack = plan.learner.function("train_pack")
         train_pack(runs, *read, trained, store, to, log, **_questions(targets))
 
@@ -168,7 +169,8 @@ def evaluate_proxies(
     listed = read_json(scored)
     read = _read(plan, listed, every_run, designs)
     questions = _questions(listed["targets"])
-    of_role = plan.of_role(every_run[0].role)
+    combination = plan.combination_of(every_run[0].name)
+    of_role = _settled(plan.of_role(every_run[0].role, combination), listed, every_run)
     evaluate_batch = plan.learner.function("evaluate_batch")
     before = partial(hold_gpu, plan.proxy)
     evaluate_batch(files, runs, *read, of_role, store, to, before=before, **questions)
@@ -178,6 +180,11 @@ def _questions(targets: Sequence[str]) -> dict[str, Any]:
     """The argument with all answers of the targets' questions, where some have them."""
     choices = load_choices(targets)
     return {"choices": choices} if choices else {}
+
+
+def _settled(plan: Study, listed: Mapping[str, Any], runs: Sequence[Run]) -> Study:
+    """The study of runs of one role, with `proxy.simulated_epochs: auto` answered by the counts."""
+    return plan.settled(train_domains(Path(listed["domains"])), runs[0].role)
 
 
 def _read(
@@ -191,7 +198,7 @@ def _read(
     resolved = resolve_mixtures(runs, goal.domains, designs)
     open_domain = plan.learner.function("open_domain")
     domains = [open_domain(Path(folder)) for folder in listed["shards"]]
-    if plan.epochs_of is not None:
+    if _settled(plan, listed, runs).epochs_of is not None:
         domains = counts.with_sources(domains, goal.domains)
     examples = {Path(path).stem: Examples.load(path) for path in listed["targets"]}
     return resolved, domains, examples

@@ -2,9 +2,12 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from mixwright import mixers, tables
@@ -13,13 +16,17 @@ from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.measured.decisions import NOTHING, ColumnOptions
 from mixwright.measured.loss_tables import read_observations
+from mixwright.observations import Observations
 from mixwright.stages.options import NO_WORDS, NONE, Paths
+from mixwright.study.final_trainer import weights_of
 from mixwright.study.study import Study
+from mixwright.study.transfers import combinations_of
 from mixwright.trust import backtest as scales
 from mixwright.trust import learning_curve as curves
 from mixwright.trust import validation
 from mixwright.trust.tournament import as_table, tournament
-from mixwright.trust.transfer import Transfer, read_transfer, transfer_of_runs
+from mixwright.trust.transfer import read_transfer, remarks_of, transfer_of_runs
+from mixwright.trust.transfer_rates import Point, transfers_json
 
 log = logging.getLogger(__name__)
 
@@ -126,10 +133,12 @@ def transfer(
         raise MixwrightError(
             "transfer: give one table of mixtures and two of losses, --losses small.csv large.csv"
         )
-    result = _transfer(mixtures, losses, study, columns)
-    log.info("%s", result.verdict)
+    content = _transfer(mixtures, losses, study, columns)
+    log.info("%s", content["verdict"])
+    for remark in remarks_of(content):
+        log.info("%s", remark)
     if to is not None:
-        write_json(to, result.as_json())
+        write_json(to, content)
 
 
 def validate_mixer(
@@ -209,14 +218,29 @@ def compare(
 
 def _transfer(
     mixtures: Paths, losses: Paths, study: Path | None, columns: ColumnOptions
-) -> Transfer:
+) -> dict[str, Any]:
     """Compares two rankings, the smaller model's first: of two CSV tables, or of a study."""
     if study is None:
-        return read_transfer(mixtures[0], losses[0], losses[1], columns)
+        return read_transfer(mixtures[0], losses[0], losses[1], columns).as_json()
     plan = Study.read(study)
     sizes = []
     for design, measured in zip(mixtures, losses, strict=True):
         runs = read_observations([design], [measured], diverged=plan.diverged, chosen=plan.chosen)
         sizes.append(runs)
     small, large = sizes
-    return transfer_of_runs(small, large, plan.target_weights)
+    combinations = combinations_of(plan.config)
+    if len(combinations) == 1 and combinations[0]["rate"] == 1:
+        return transfer_of_runs(small, large, plan.target_weights).as_json()
+    points = []
+    for place, combination in enumerate(combinations):
+        chosen = np.array([plan.combination_of(run) == place for run in large.runs])
+        points.append(_point(plan.of_role("transfer", place), combination, large.only(chosen)))
+    proxy = plan.proxy
+    proxies = _point(plan, {"model": proxy["model"], "tokens": proxy["tokens"], "rate": 1}, small)
+    return transfers_json(small, points, plan.target_weights, proxies)
+
+
+def _point(plan: Study, combination: Mapping[str, Any], runs: Observations) -> Point:
+    """The runs of a combination, of a study as they see it."""
+    facts = (combination["model"], combination["tokens"], combination["rate"])
+    return Point(*facts, weights_of(plan.config, "proxy"), runs)

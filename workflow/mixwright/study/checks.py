@@ -241,7 +241,7 @@ def _check_trees(study: Mapping[str, Any]) -> None:
                 f"config: domains.{name}.table: {table} is none of the section `tables`;"
                 " add it there"
             )
-    if study["proxy"]["simulated_epochs"]:
+    if study["proxy"]["simulated_epochs"] is True:
         raise MixwrightError(
             "config: proxy.simulated_epochs: trees do not repeat their rows; leave it out"
         )

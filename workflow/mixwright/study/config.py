@@ -10,7 +10,7 @@ from mixwright.learners import LEARNERS, MASKED
 from mixwright.mixers import MIXERS, ONLINE
 from mixwright.sources import public
 from mixwright.sources.places import expanded
-from mixwright.study import checkpoints, checks
+from mixwright.study import checkpoints, checks, transfers
 from mixwright.study.final_trainer import check_trainer
 from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
@@ -169,14 +169,29 @@ def _check_objectives(study: Mapping[str, Any]) -> None:
 
 
 def _write_out_shapes(study: dict[str, Any], folder: Path, named: set[str]) -> None:
+    for part in ("proxy", "final"):
+        _write_out_shape(study[part], part, folder, part in named)
     if "transfer" in study:
-        study["transfer"]["tokens"] = study["transfer"]["tokens"] or study["proxy"]["tokens"]
-    for part in MODELS:
-        if part in study:
-            _write_out_shape(study[part], part, folder, part in named)
+        _write_out_combinations(study, folder)
     for part in _trained(study):
         _check_learner(study, part, folder)
     _check_vocabulary(study)
+
+
+def _write_out_combinations(study: dict[str, Any], folder: Path) -> None:
+    """Writes out every combination of `transfer`; the last one stands for all in its section."""
+    section = study["transfer"]
+    combinations = transfers.spelled(section, study["proxy"])
+    for combination in combinations:
+        if combination["model"] == study["proxy"]["model"]:
+            combination["shape"] = study["proxy"]["shape"]
+        else:
+            combination["shape"] = shape(combination["model"], folder, "transfer")
+            checked = {**study, "transfer": dict(combination)}
+            _check_learner(checked, "transfer", folder)
+            _check_vocabulary(checked)
+    last = {key: combinations[-1][key] for key in ("model", "shape", "tokens")}
+    study["transfer"] = section | last | {"combinations": combinations}
 
 
 def _write_out_shape(section: dict[str, Any], part: str, folder: Path, named: bool) -> None:

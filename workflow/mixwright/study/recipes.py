@@ -80,6 +80,11 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
     )
 
 
+def split(parts: Sequence[Part], kind: Callable[[Part], Any]) -> list[tuple[Part, ...]]:
+    """Returns the longest stretches of parts that are of one kind each."""
+    return [tuple(stretch) for _, stretch in groupby(parts, kind)]
+
+
 def by_table(runs: Mapping[str, Sequence[Run]]) -> dict[str, tuple[Run, ...]]:
     """Returns table -> its runs, of role -> runs: a further round of a role has its own table."""
     tables: dict[str, tuple[Run, ...]] = {}

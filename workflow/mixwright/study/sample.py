@@ -12,6 +12,7 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
 from mixwright.study.lengths import final_tokens, step_tokens
+from mixwright.study.transfers import combinations_of
 
 # UTF-8 bytes of a token. Vocabularies of 32,000 and more have 4 to 5 in English and 3 in code;
 # where a token has more, the gate before the proxies names the sample to set.
@@ -36,8 +37,8 @@ def longest_proxy(config: Mapping[str, Any]) -> float:
     """Returns training tokens that no proxy exceeds."""
     part = config["proxy"]
     longest = float(part["tokens"])
-    if "transfer" in config:
-        longest = max(longest, config["transfer"]["tokens"])
+    for combination in combinations_of(config):
+        longest = max(longest, combination["tokens"])
     if "perturb" in trained_roles(config):
         rows = KINDS[kind_of("perturb", config)].rows(config)
         longest = max([longest, *(row.tokens for row in rows)])

@@ -84,17 +84,18 @@ class Scoring(Material):
 def batched(packs: Mapping[str, Sequence[Run]]) -> dict[str, tuple[str, ...]]:
     """Returns batch name -> its packs: consecutive ones of a table, together BATCH_RUNS at most.
 
-    A swarm that grows leaves its full batches as they are.
+    Packs of one batch have one context, and so models of one shape. A swarm that grows leaves its
+    full batches as they are.
     """
     batches: list[list[str]] = []
     sizes: list[int] = []
-    table = ""
+    kind = ("", "")
     for pack, runs in packs.items():
         is_full = not batches or sizes[-1] + len(runs) > BATCH_RUNS
-        if is_full or runs[0].table != table:
+        if is_full or (runs[0].table, runs[0].context) != kind:
             batches.append([])
             sizes.append(0)
         batches[-1].append(pack)
         sizes[-1] += len(runs)
-        table = runs[0].table
+        kind = (runs[0].table, runs[0].context)
     return {digest(batch): tuple(batch) for batch in batches}

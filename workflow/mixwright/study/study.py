@@ -5,7 +5,7 @@ imported.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,16 @@ from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers import MIXERS, ONLINE, Method
 from mixwright.mixture import Domain, Run, digest
+from mixwright.study import epochs
 from mixwright.study.final_trainer import computed_by, final_settings, finals_a_job, trainer_of
 from mixwright.study.goals import goal_of_shares, goal_of_tokens
 from mixwright.study.lengths import final_tokens, steps
 from mixwright.study.packing import runs_a_job
-from mixwright.study.recipes import by_table, cut, keyed, rows_of, run_of
+from mixwright.study.recipes import by_table, cut, keyed, rows_of, run_of, split
 from mixwright.study.sample import trained_roles
-from mixwright.study.scoring import Scoring, batched
+from mixwright.study.scoring import batched
+from mixwright.study.transfers import combinations_of
+from mixwright.study.variants import Variants
 from mixwright.versions import VERSIONS
 
 ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer", *ONLINE)
@@ -41,7 +44,7 @@ PROXY_SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Study(Scoring):
+class Study(Variants):
     """A resolved config and what follows from it: runs, packs, arms."""
 
     # Mixers
@@ -88,20 +91,6 @@ class Study(Scoring):
             spec["epochs_of"] = self.epochs_of
         return spec
 
-    def calibrated(self, choices: Mapping[str, Any]) -> "Study":
-        """Returns the study whose proxies are computed as a calibration chose."""
-        return Study({**self.config, "proxy": {**self.proxy, **choices}})
-
-    @property
-    def epochs_of(self) -> int | None:
-        """Training tokens of the runs whose epochs the proxies imitate.
-
-        None where proxies may read all there is (`proxy.simulated_epochs: false`).
-        """
-        if self.proxy.get("simulated_epochs"):
-            return self.final_tokens
-        return None
-
     @cached_property
     def runs(self) -> dict[str, tuple[Run, ...]]:
         """Role -> its runs in row order.
@@ -133,8 +122,10 @@ class Study(Scoring):
         size = runs_a_job(self.config, self.tables.values())
         for table, runs in self.tables.items():
             # a run that learns weights is trained beside its reference
-            whole = table in ONLINE
-            packs |= cut(runs, len(runs) if whole else size, lambda run: run.name)
+            of_job = len(runs) if table in ONLINE else size
+            # runs of one role differ in shape or recipe at the combinations of `transfer` alone
+            for alike in split(runs, lambda run: self.combination_of(run.name)):
+                packs |= cut(alike, of_job, lambda run: run.name)
         return packs
 
     def packs_of(self, tables: Iterable[str]) -> list[str]:
@@ -155,20 +146,6 @@ class Study(Scoring):
     def tables_of_role(self, role: str) -> list[str]:
         """Returns the tables of a role, its rounds in their order; none where it has no runs."""
         return [table for table in self.tables if table.partition("-")[0] == role]
-
-    def of_role(self, role: str) -> "Study":
-        """Returns the study as the runs of a role see it.
-
-        Runs of the role `transfer` have a model and a number of tokens of their own.
-        """
-        if role != "transfer":
-            return self
-        settings = {key: self.config["transfer"][key] for key in ("model", "shape", "tokens")}
-        return Study({**self.config, "proxy": {**self.proxy, **settings}})
-
-    def of_pack(self, pack: str) -> "Study":
-        """Returns the study as the runs of a pack see it."""
-        return self.of_role(self.packs[pack][0].role)
 
     # Scales
 
@@ -322,11 +299,10 @@ class Study(Scoring):
 
     def _runs(self, role: str) -> tuple[Run, ...]:
         if role == "transfer":
-            # the swarm's first mixtures, also where the swarm is larger
-            swarm = self.of_role(role)._runs("swarm")
-            first = swarm[: self.config["transfer"]["mixtures"]]
-            return tuple(replace(run, role=role) for run in first)
-        runs = tuple(run_of(self, role, row, self._context) for row in rows_of(self, role))
+            runs = tuple(self._transferred())
+        else:
+            context = self._context(role)
+            runs = tuple(run_of(self, role, row, context) for row in rows_of(self, role))
         if len({run.name for run in runs}) < len(runs):
             raise MixwrightError(
                 f"config: designs.{role}: two runs come out the same;"
@@ -334,13 +310,19 @@ class Study(Scoring):
             )
         return runs
 
-    @cached_property
-    def _context(self) -> str:
-        """The hash of what all runs share. Targets and evaluation are no part of it."""
+    def _transferred(self) -> Iterator[Run]:
+        """The swarm's first mixtures, also where the swarm is larger, at every combination."""
+        for place in range(len(combinations_of(self.config))):
+            swarm = self.of_role("transfer", place)._runs("swarm")
+            for run in swarm[: self.config["transfer"]["mixtures"]]:
+                yield replace(run, role="transfer")
+
+    def _context(self, role: str) -> str:
+        """The hash of what all runs of a role share. Targets and evaluation are no part of it."""
+        shared = {"corpus": self.corpus, "proxy": self.proxy_spec}
         if not self.learner.sized:
-            shared = {"corpus": self.corpus, "recorded": self.recorded}
-            return digest(shared | {"proxy": self.proxy_spec})
-        return digest({"corpus": self.corpus, "proxy": self.proxy_spec})
+            shared["recorded"] = self.recorded
+        return digest(shared | epochs.named(self.config, role))
 
     @property
     def _trees(self) -> dict[str, Any]:

@@ -62,6 +62,15 @@ class Transfer:
         return asdict(self) | {"verdict": self.verdict}
 
 
+def remarks_of(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns what a `transfer.json` says of learning rates: advice, and what depends on them."""
+    rates = content.get("rates") or {}
+    advice = rates.get("advice", "")
+    if advice:
+        advice = f"{advice[:1].upper()}{advice[1:]}."
+    return tuple(filter(None, (content.get("dependence", ""), advice)))
+
+
 def transfer(
     mixtures: Sequence[str],
     targets: Sequence[str],

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mixwright.jobs.resources import cleaning_mb, memory_mb, taken, vocabulary_of
 from mixwright.proxies.footprint import FLOAT_BYTES, parameters
+from mixwright.study.recipes import split
 from mixwright.study.study import Study
 
 # Of the demo: bytes of documents on disk for each byte of text, and of text for each token.
@@ -86,10 +87,11 @@ def _proxies_mb(study: Study) -> float:
     megabytes = 0.0
     for role, runs in study.runs.items():
         if study.keeps_weights(role):
-            of_role = study.of_role(role)
-            rows = vocabulary_of(of_role, "proxy")
-            weights = parameters(of_role.proxy["shape"], rows)
-            megabytes += len(runs) * STORED_BYTES * weights / MEGABYTE
+            for alike in split(runs, lambda run: study.combination_of(run.name)):
+                of_run = study.of_role(role, study.combination_of(alike[0].name))
+                rows = vocabulary_of(of_run, "proxy")
+                weights = parameters(of_run.proxy["shape"], rows)
+                megabytes += len(alike) * STORED_BYTES * weights / MEGABYTE
     return megabytes
 
 

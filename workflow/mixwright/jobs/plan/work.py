@@ -105,31 +105,53 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
     if not study.learner.sized:
         return _trees(role, "proxy", runs, jobs)
     of_role = study.of_role(role)
-    shape = of_role.proxy["shape"]
-    rows = vocabulary_of(of_role, "proxy")
+    tokens = []
+    training = 0.0
+    looking = 0.0
+    for members in packs:
+        tokens.append(sum(run.tokens for run in members))
+        training += _training(study, members)
+        looking += _looking(of_role, members)
     scored = runs * _scored_tokens(study, role)
     # of those that are trained: of all that is asked, at the most, nothing was scored before
     scored += _trained_before(study, batches, finished) * _scored_tokens(study, role, evaluations=1)
-    tokens = []
-    looked = 0
-    for members in packs:
-        tokens.append(sum(run.tokens for run in members))
-        looked += sum(_looked_tokens(of_role, run) for run in members)
-    reading = scored * read_a_scored(of_role.config, "proxy")
     return Work(
         role,
         "proxy",
-        shape,
+        of_role.proxy["shape"],
         of_role.proxy["precision"],
         runs,
         jobs,
         sum(tokens),
         scored,
-        training_flops(shape, rows) * sum(tokens),
-        scoring_flops(shape, rows) * (reading + looked),
+        training,
+        _scoring(study, role) * scored + looking,
         _share_of_longest(tokens),
         seconds=job_seconds(jobs),
     )
+
+
+def _training(study: Study, members: Sequence[Run]) -> float:
+    """Operations to train the runs of a pack, which have one shape."""
+    of_run = study.of_role(members[0].role, study.combination_of(members[0].name))
+    operations = training_flops(of_run.proxy["shape"], vocabulary_of(of_run, "proxy"))
+    return operations * sum(run.tokens for run in members)
+
+
+def _scoring(study: Study, role: str) -> float:
+    """Operations for each token that is scored of a role's runs, in the mean of their shapes."""
+    operations = []
+    for place in sorted({study.combination_of(run.name) for run in study.runs[role]}):
+        of_run = study.of_role(role, place)
+        flops = scoring_flops(of_run.proxy["shape"], vocabulary_of(of_run, "proxy"))
+        operations.append(flops * read_a_scored(of_run.config, "proxy"))
+    return sum(operations) / len(operations)
+
+
+def _looking(study: Study, members: Sequence[Run]) -> float:
+    """Operations for what the runs of a pack read without learning from it."""
+    looked = sum(_looked_tokens(study, run) for run in members)
+    return looked * scoring_flops(study.proxy["shape"], vocabulary_of(study, "proxy"))
 
 
 def _looked_tokens(study: Study, run: Run) -> int:

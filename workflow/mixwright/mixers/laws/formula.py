@@ -20,6 +20,7 @@ from mixwright.mixers.laws.joint import Joint
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.log_linear import Exponentials, LogLinear
 from mixwright.mixers.laws.mixer import LawMixer, columns_of
+from mixwright.mixers.laws.repeating import Repeating
 from mixwright.mixers.laws.wide import WideLaw
 from mixwright.mixers.regmix.regmix import RegMixLinear
 from mixwright.mixture import Array
@@ -44,7 +45,10 @@ OF_DOMAINS = ("K", "g", "beta", "t")
 
 
 def formula_of(mixer: Mixer) -> Formula | None:
-    """Returns the law of a fitted mixer; None where it has no closed form."""
+    """Returns the law of a fitted mixer; None where it has no closed form that readers know."""
+    if isinstance(mixer, Repeating):
+        # its amounts are those of one R* a domain
+        return None
     if isinstance(mixer, LogLinear):
         return Exponentials(mixer.parameters)
     if isinstance(mixer, WideLaw) and mixer.form != "plain":

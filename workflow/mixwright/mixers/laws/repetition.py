@@ -37,13 +37,13 @@ CHI = 1.92
 TINY = 1e-300
 
 
-def effective_tokens(tokens: Array, available: Array, decay: float = DECAY) -> Array:
+def effective_tokens(tokens: Array, available: Array, decay: float | Array = DECAY) -> Array:
     """Returns D(n), concave and never falling.
 
     Args:
         tokens: n (..., domains).
         available: (..., domains) tokens that each domain has; may be infinite.
-        decay: R*.
+        decay: R*; one number, or (domains,).
     """
     repeats = np.maximum(tokens / np.maximum(available, TINY) - 1, 0.0)
     # An infinite supply never repeats, and would be no number times 0.
