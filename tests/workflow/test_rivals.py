@@ -21,9 +21,10 @@ STUDY: dict[str, Any] = {
         "code": {"source": "files", "files": "code.jsonl"},
     },
     "targets": {"held": {"source": "files", "files": "held.jsonl"}},
+    "validation": {"folds": 3, "draws": 10},
     "tokenizer": {"vocabulary": 300},
     "proxy": {"model": "micro", "tokens": 8192, "batch": 4, "per_job": 8},
-    "designs": {"repeat": {"runs": 2}, "swarm": {"runs": 6}},
+    "designs": {"repeat": {"runs": 2}, "swarm": {"runs": 10}},
     "evaluation": {"tokens": 512, "steps": 1, "final_tokens": 512},
     "final": {"model": "micro", "batch": 4, "seeds": [1], "per_job": 8},
     "mixers": {
@@ -128,14 +129,14 @@ def called(finished: Workshop, *words: str) -> str:
 
 
 def test_status_knows_every_run_of_a_rival(finished):
-    # six of the swarm, two vertices, two repeats, a reference, and a run of each rival
-    assert "proxies: 14 of 14 done\n" in called(finished, "status")
+    # ten of the swarm, two vertices, two repeats, a reference, and a run of each rival
+    assert "proxies: 18 of 18 done\n" in called(finished, "status")
 
 
 def test_merged_vertices_are_compared_with_the_swarm(finished, results):
     files = ["--study", "results/rivals/study.json", "--store", "results/store"]
     called(finished, "merged", *files, "--to", "merged.json")
     merged = json.loads((finished.folder / "merged.json").read_text())
-    assert merged["runs"] == 6 and set(merged["ranks"]) > {"mean of the targets", "held"}
+    assert merged["runs"] == 10 and set(merged["ranks"]) > {"mean of the targets", "held"}
     # on words of its own each target is the better, the more of its domain was read
     assert merged["ranks"]["mean of the targets"]["value"] > 0
