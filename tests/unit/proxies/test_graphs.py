@@ -151,11 +151,10 @@ def test_scoring_in_a_full_memory_frees_the_recorded_step_and_ends_no_training(f
     monkeypatch.setattr(Wave, "release", lambda self: notes.append("released"))
 
     def full(self, *args):
-        if len(notes) % 2 == 0:
+        if notes[-1:] != ["released"]:
             notes.append("full")
             raise torch.OutOfMemoryError("full")
-        if notes[-1] == "released":
-            notes.append("scored")
+        notes.append("scored")
         return score(self, *args)
 
     monkeypatch.setattr(packed.Exam, "loglikelihoods", full)
