@@ -16,7 +16,7 @@ import pytest
 import mixwright
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
-from mixwright.mixers import MIXERS, create, ignored_limits, load
+from mixwright.mixers import MIXERS, ONLINE, create, ignored_limits, load
 from mixwright.mixers.table import renewed
 from mixwright.mixture import Domain
 from mixwright.observations import Likelihoods, Observations, observe
@@ -37,6 +37,14 @@ PREDICTORS = [name for name, method in MIXERS.items() if method.predicts]
 OF_THE_STUDY = {"given": {"weights": {"ants": 1.0, "bees": 2.0}}}
 
 
+# what the run of each rival has learned, by domain
+LEARNED = {
+    "doremi": (0.1, 0.2, 0.3, 0.4),
+    "odm": (0.25, 0.25, 0.1, 0.4),
+    "fastmix": (0.7, 0.1, 0.15, 0.05),
+}
+
+
 def unfitted(name):
     return create(name, {**MIXERS[name].quick, **OF_THE_STUDY.get(name, {})})
 
@@ -54,7 +62,10 @@ def true_losses(amounts):
 
 @cache
 def study():
-    """A swarm of 120 runs, vertices, two perturbed scales and repeats, with a little noise."""
+    """A swarm of 120 runs, vertices, two perturbed scales and repeats, with a little noise.
+
+    Beside them two runs of each rival; the second tells the weights that it has learned.
+    """
     rng = np.random.default_rng(0)
     m = len(DOMAINS)
     natural = np.array(AVAILABLE) / sum(AVAILABLE)
@@ -70,11 +81,17 @@ def study():
                 amounts = natural * total * factor ** np.eye(m)[i]
                 rows.append((f"perturb{total:.0f}{i}{factor:.1f}", "perturb", amounts))
     rows += [(f"repeat{i}", "repeat", natural * TOKENS) for i in range(3)]
+    for rival in ONLINE:
+        rows += [(f"{rival}{i}", rival, natural * TOKENS) for i in range(2)]
     rows.sort(key=lambda row: row[0])
     runs, roles, amounts = zip(*rows, strict=True)
+    learned = np.zeros((len(rows), m))
+    for rival, weights in LEARNED.items():
+        learned[runs.index(f"{rival}1")] = weights
     losses = true_losses(amounts) + rng.normal(0, 1e-3, (len(rows), len(TARGETS)))
     likelihoods = planted_likelihoods(rng)
-    return Observations(DOMAINS, TARGETS, runs, roles, np.array(amounts), losses, likelihoods)
+    facts = (DOMAINS, TARGETS, runs, roles, np.array(amounts), losses, likelihoods)
+    return Observations(*facts, learned=learned)
 
 
 def planted_likelihoods(rng):
@@ -145,7 +162,8 @@ def reversed_study(observations):
         target: replace(block, values=block.values[:, back])
         for target, block in observations.likelihoods.items()
     }
-    return replace(observations, amounts=observations.amounts[:, back], likelihoods=likelihoods)
+    amounts, learned = observations.amounts[:, back], observations.learned[:, back]
+    return replace(observations, amounts=amounts, learned=learned, likelihoods=likelihoods)
 
 
 def reversed_goal(aim):
@@ -232,7 +250,7 @@ def test_no_mixtures_have_no_predictions(name):
 
 
 # Mixers that cannot follow the planted truth by their form: each has a test of its own truth below.
-OTHER_TRUTHS = {"mixmin", "best-source", "regmix-linear", "log-linear", "olmix", "bimix"}
+OTHER_TRUTHS = {"mixmin", "best-source", "regmix-linear", "log-linear", "olmix", "bimix", *ONLINE}
 # share of the gain over natural that a proposal may leave, where it is not 0.3
 LEFT = {"effective-data": 0.02, "joint": 0.15, "autoscale": 0.15}
 
@@ -260,6 +278,20 @@ def test_mixmin_finds_the_domains_that_the_examples_were_drawn_from():
     shares = NEEDS / NEEDS.sum(axis=1, keepdims=True)
     expected = np.array([0.5, 0.3, 0.2]) @ shares
     assert proposed("mixmin").weights == pytest.approx(expected, abs=0.06)
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_a_rival_proposes_what_its_run_has_learned(name):
+    assert proposed(name).weights == pytest.approx(LEARNED[name])
+    assert proposed(name).notes == ()
+    bounded = fitted(name).propose(goal(caps={"ants": 0.2, "dogs": 0.3}))
+    assert "brought inside the bounds" in bounded.notes[0]
+
+
+@pytest.mark.parametrize("name", ONLINE)
+def test_a_rival_without_a_run_that_tells_its_weights_is_refused(name):
+    with pytest.raises(MixwrightError, match="do not tell the weights"):
+        unfitted(name).fit(replace(study(), learned=None))
 
 
 def test_the_best_source_is_the_vertex_of_least_true_loss():

@@ -167,7 +167,7 @@ class Run:
     Its name is the recipe's hash, so that it is known before a token is counted.
     """
 
-    role: str  # swarm, vertex, perturb, repeat or transfer
+    role: str  # one of study.study.ROLES
     model: str
     tokens: int
     steps: int

@@ -85,6 +85,8 @@ class Observations:
     dropped: tuple[tuple[str, str], ...] = ()
     # (runs, domains) passes over each domain's text, where they were counted
     epochs: Array | None = None
+    # (runs, domains) weights that runs learned while they trained, all 0 of one that learns none
+    learned: Array | None = None
     # target -> what its numbers are; losses in nats/token where nothing stands here
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     # target -> the domain whose text it is; a domain of the target's own name where nothing stands
@@ -138,16 +140,14 @@ class Observations:
 
     def _rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Observations":
         index = np.arange(len(self.runs))[chosen]
-        epochs = self.epochs
-        if epochs is not None:
-            epochs = epochs[index]
         return replace(
             self,
             runs=tuple(self.runs[i] for i in index),
             roles=tuple(self.roles[i] for i in index),
             amounts=self.amounts[index],
             losses=self.losses[index],
-            epochs=epochs,
+            epochs=None if self.epochs is None else self.epochs[index],
+            learned=None if self.learned is None else self.learned[index],
         )
 
 
@@ -183,9 +183,6 @@ def observe(
     dropped = design[design.run.isin(lost)]
     design = design[design.run.isin(last.index)]
     amounts = _amounts(design, realised, last.index, domains)
-    epochs = None
-    if realised is not None:
-        epochs = design_matrix(realised, last.index, domains, "epochs").to_numpy(np.float64)
     likelihoods: dict[str, Likelihoods] = {}
     if loglikelihoods is not None:
         likelihoods = _likelihoods(loglikelihoods, design, dropped, domains)
@@ -200,7 +197,8 @@ def observe(
         losses=last.to_numpy(np.float64),
         likelihoods=likelihoods,
         dropped=tuple(sorted(pairs)),
-        epochs=epochs,
+        epochs=_by_run(realised, last.index, domains, "epochs"),
+        learned=_by_run(realised, last.index, domains, "weight"),
     )
 
 
@@ -273,6 +271,15 @@ def _amounts(
     if len(uncounted):
         raise MixwrightError(f"realised: no counts of run {uncounted[0]}; collect its losses again")
     return design_matrix(realised, runs, domains, "tokens").to_numpy(np.float64)
+
+
+def _by_run(
+    realised: pd.DataFrame | None, runs: pd.Index, domains: list[str], column: str
+) -> Array | None:
+    """(runs, domains) a column of the table realised; None where it tells nothing of any run."""
+    if realised is None or column not in realised or realised[column].isna().all():
+        return None
+    return design_matrix(realised, runs, domains, column).to_numpy(np.float64)
 
 
 def _likelihoods(

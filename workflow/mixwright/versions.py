@@ -19,6 +19,7 @@ VERSIONS = {
     "round": 1,
     "calibrate": 1,
     "proxy": 4,
+    "online": 1,
     "measure": 1,
     "record": 3,
     "collect": 3,

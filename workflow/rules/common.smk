@@ -364,16 +364,27 @@ TEXTS = "results/{study}/calibration.json" if STUDY.learner.sized else "results/
 # Whether all that this run changes of the texts are the targets: nothing is to be trained.
 RETOLD = has_other_targets(STUDY, Path(RESULTS_FOLDER))
 SCORED_IN_TRAINING = {}
-if not all(STUDY.keeps_weights(role) for role in STUDY.runs) and STUDY.learner.sized:
+if any(STUDY.trains_by_scored(role) for role in STUDY.runs) and STUDY.learner.sized:
     SCORED_IN_TRAINING["scored"] = lambda wc: scored_of(wc.pack)
 
 
 def scored_of(pack):
-    """What is scored, where the weights of a pack's runs are not kept."""
+    """What is scored, where a pack's weights are not kept or are learned of it."""
     role = STUDY.packs[pack][0].role
-    return [] if STUDY.keeps_weights(role) else f"results/{NAME}/scored.json"
+    return f"results/{NAME}/scored.json" if STUDY.trains_by_scored(role) else []
 
 
+# What a further round is chosen for.
+ROUND_SPEC = digest(
+    [
+        STUDY.target_weights,
+        STUDY.final_tokens,
+        CONFIG["goal"],
+        STUDY.diverged,
+        METRICS,
+        *CHOSEN,
+    ]
+)
 # The weights of a round that follows from what earlier rounds measured; other runs have none.
 DESIGNED_BEFORE = {}
 if len(STUDY.tables) > len(STUDY.runs):

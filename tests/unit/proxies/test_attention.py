@@ -63,6 +63,18 @@ def test_heads_are_turned_as_rotary_embedding_says_and_the_rest_is_left(turned):
     assert torch.allclose(gradient, expected_gradient, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_of_heads_may_be_laid_in_any_way(dtype):
+    """Some kernels of attention hand over gradients whose last dimension is not side by side."""
+    mixed = torch.zeros(2, 6, 3, 4, 8, dtype=dtype, requires_grad=True)
+    slopes = torch.randn(3, 2, 4, 6, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
+    gradients = []
+    for grads in (slopes, slopes.mT.contiguous().mT):
+        heads = Heads.apply(mixed, turns(6, 8, mixed.device))
+        gradients += torch.autograd.grad(heads, mixed, grads.unbind(0))
+    assert torch.equal(*gradients)
+
+
 def test_rows_of_pairs_are_laid_apart_within_a_head():
     assert apart(torch.arange(12), 2).tolist() == [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]
     assert apart(torch.arange(12), 2, 4).tolist() == [0, 2, 1, 3, 4, 5, 6, 8, 7, 9, 10, 11]

@@ -128,6 +128,19 @@ def test_at_the_budget_rows_of_a_member_are_2048_and_more():
     assert {rows.stop - rows.start for rows in alone} == {8_192}
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_rows_of_logits_and_of_the_matrix_are_aligned_for_any_vocabulary(dtype):
+    states, head, _ = drawn()
+    matrix = stacked_head._matrix(head, dtype)
+    groups, chunks = stacked_head._cut(states, head)
+    buffer = stacked_head._buffer(groups, chunks, head, dtype)
+    logits = stacked_head._logits(states.to(dtype), matrix, buffer)
+    assert torch.equal(logits, torch.bmm(states.to(dtype), head.to(dtype)))
+    assert logits.data_ptr() == buffer.data_ptr() and logits.stride()[1:] == (16, 1)
+    if dtype == torch.bfloat16:
+        assert matrix.stride() == (WIDTH * 16, 16, 1)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU, where it would not fail")
 def test_where_the_kernel_cannot_run_torch_computes_and_one_line_says_why(capsys):
     assert losses_on(torch.device("cpu")) is plain_losses
@@ -175,15 +188,22 @@ print("equal")
 CUBIN = """
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
-from mixwright.proxies.models.triton_softmax import BLOCK, MOST_WARPS, _rows
+from mixwright.proxies.models.triton_softmax import BLOCK, MOST_WARPS, REGISTERS, _rows
+names = _rows.arg_names
+# what is known of memory that torch and the head lay out; nothing is known of the vocabulary
+aligned = ("logits", "labels", "losses", "member_stride", "row_stride")
+attributes = {(names.index(name),): [["tt.divisibility", 16]] for name in aligned}
 for logits in ("*bf16", "*fp32"):
     for writes in (True, False):
-        types = dict.fromkeys(_rows.arg_names, "i64")
+        types = dict.fromkeys(names, "i64")
         types |= {"logits": logits, "labels": "*i64", "losses": "*fp32", "vocabulary": "i32"}
         types |= {"scale": "fp32", "writes": "constexpr", "block": "constexpr"}
-        source = ASTSource(_rows, types, {"writes": writes, "block": BLOCK})
+        source = ASTSource(_rows, types, {"writes": writes, "block": BLOCK}, attributes)
         target = GPUTarget("cuda", 90, 32)
-        assert compile(source, target, {"num_warps": MOST_WARPS}).asm["cubin"]
+        options = {"num_warps": MOST_WARPS, "maxnreg": REGISTERS}
+        code = compile(source, target, options).asm
+        assert code["cubin"]
+        assert code["ptx"].count("ld.global.v4.b32") >= 1 + writes, (logits, writes)
 print("compiled")
 """
 
@@ -207,6 +227,27 @@ def test_the_kernel_computes_what_torch_does():
 
 
 def test_the_kernel_can_be_compiled_for_a_gpu_that_is_not_here(tmp_path):
-    """To the machine code of an H100, by the assembler that Triton brings."""
+    """To the machine code of an H100, by the assembler that Triton brings.
+
+    A thread loads 16 bytes at once in whole blocks, whatever the vocabulary is a multiple of.
+    """
     pytest.importorskip("triton")
     assert in_a_process(CUBIN, TRITON_CACHE_DIR=str(tmp_path)) == "compiled"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "hip", "options"),
+    [
+        ("13.0", None, {"block": 8_192, "num_warps": 32, "maxnreg": 32}),
+        (None, "7.0", {"block": 8_192, "num_warps": 16}),
+    ],
+)
+def test_a_program_has_no_more_threads_and_registers_than_a_gpu_gives_it(
+    cuda, hip, options, monkeypatch
+):
+    pytest.importorskip("triton")
+    from mixwright.proxies.models.triton_softmax import launched
+
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    assert launched(50_432) == options

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixwright.designs import dirichlet, informative, perturbation, repeats, rounds, vertices
+from mixwright.designs.online import OnlineDesign
 from mixwright.designs.row import Design, swarm_method
 
 KINDS: dict[str, Design] = {
@@ -17,6 +18,9 @@ KINDS: dict[str, Design] = {
     "perturb": perturbation,
     "repeat": repeats,
     "round": rounds,
+    "doremi": OnlineDesign("doremi"),
+    "odm": OnlineDesign("odm"),
+    "fastmix": OnlineDesign("fastmix"),
 }
 
 

@@ -6,13 +6,13 @@ row of `docs/mixers.md`. `docs/how-to/add-a-mixer.md` shows each.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields
-from importlib import import_module
+from dataclasses import Field, fields
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mixwright.errors import MixwrightError, nearest
+from mixwright.mixers.kinds import is_of_kind, kinds_of_value
+from mixwright.mixers.method import Method
 
 if TYPE_CHECKING:
     from mixwright.goal import Goal
@@ -21,60 +21,8 @@ if TYPE_CHECKING:
 SWARM = frozenset({"swarm"})
 VERTEX = frozenset({"vertex"})
 PERTURB = frozenset({"perturb"})
-
-
-@dataclass(frozen=True)
-class Method:
-    """An entry of the registry: where a mixer's class is, what it does, which runs it reads.
-
-    All of it is known without importing the class, because a study is cut into runs at parse time.
-    """
-
-    # "module:Class", the module's name relative to this package
-    place: str
-    # what it does, in one sentence, for docs/mixers.md
-    text: str
-    # "Name, arXiv number" of the paper; empty where there is none
-    paper: str = ""
-    # roles of the runs that it learns from; none where the goal alone is enough
-    reads: frozenset[str] = frozenset()
-    # of these roles: those that it reads where a study has them, and that no study trains for it
-    optional: frozenset[str] = frozenset()
-    # whether it learns from the log-likelihoods of the vertex runs
-    needs_loglikelihoods: bool = False
-    # whether it predicts the losses of a mixture
-    predicts: bool = True
-    # whether it extrapolates over scales, and is judged by the backtest
-    scales: bool = False
-    # whether its proposals keep the goal's never_worse
-    limits: bool = False
-    # whether its proposals stay inside the goal's bounds; False for a reference that must not
-    bounded: bool = True
-    # most refits that a bootstrap asks of it; few for a mixer that takes long to fit
-    draws: int = 1_000
-    # settings with which it is fitted in a second: every test of all mixers takes them
-    quick: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def class_name(self) -> str:
-        """Name of the class; fit.json keeps it."""
-        return self.place.partition(":")[2]
-
-    @property
-    def trained(self) -> frozenset[str]:
-        """Roles whose runs a study trains for it."""
-        return self.reads - self.optional
-
-    @property
-    def can_refit(self) -> bool:
-        """Whether a bootstrap over the swarm's runs tells how far to trust its proposal."""
-        return "swarm" in self.reads and self.predicts
-
-    def load_class(self) -> Any:
-        """Imports the module and returns the class."""
-        module = import_module(f"mixwright.mixers.{self.place.partition(':')[0]}")
-        return getattr(module, self.class_name)
-
+# Mixers whose weights are learned while a run of theirs trains; its role has the mixer's name.
+ONLINE = ("doremi", "odm", "fastmix")
 
 MIXERS: dict[str, Method] = {
     "natural": Method(
@@ -237,15 +185,30 @@ MIXERS: dict[str, Method] = {
         limits=True,
         draws=100,
     ),
-}
-
-# What a setting of a type takes, in words.
-WORDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "a word",
-    type(None): "null",
+    "doremi": Method(
+        "online:DoReMi",
+        "Rival: weights that move, while a proxy trains, to domains where it is behind a reference"
+        " run; their mean over its steps.",
+        "DoReMi, arXiv 2305.10429",
+        reads=frozenset({"doremi"}),
+        predicts=False,
+    ),
+    "odm": Method(
+        "online:ODM",
+        "Rival: weights that a bandit (Exp3) moves, while a proxy trains, to domains of high loss;"
+        " their mean over its steps.",
+        "ODM, arXiv 2312.02406",
+        reads=frozenset({"odm"}),
+        predicts=False,
+    ),
+    "fastmix": Method(
+        "online:FastMix",
+        "Rival: weights that move, while a proxy trains, to domains whose gradient at the head"
+        " agrees with the targets'; those of its last step.",
+        "FastMix, arXiv 2606.14971",
+        reads=frozenset({"fastmix"}),
+        predicts=False,
+    ),
 }
 
 
@@ -304,19 +267,6 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":
 def is_setting(part: Field) -> bool:
     """Whether a field of a mixer is a setting; the others are filled by `fit`."""
     return not part.metadata.get("fitted")
-
-
-def kinds_of_value(annotation: Any) -> list[str]:
-    """Returns in words what a setting of this type takes; none where it may be anything."""
-    types = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
-    return [WORDS[type_] for type_ in types if type_ in WORDS]
-
-
-def is_of_kind(value: Any, kinds: list[str]) -> bool:
-    """Whether a setting that takes `kinds` may have this value; a whole number is a number."""
-    if type(value) is int and WORDS[float] in kinds:
-        return True
-    return WORDS.get(type(value)) in kinds
 
 
 def read_settings(text: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mixwright.errors import MixwrightError
-from mixwright.mixers import MIXERS, Method
+from mixwright.mixers import MIXERS, ONLINE, Method
 
 # lines of the page between which the table stands
 FIRST = "<!-- the table of mixers: written by `make docs` -->"
@@ -21,7 +21,7 @@ HEADINGS = (
     "keeps `never_worse`",
     "needs all runs",
 )
-ROLES = ("swarm", "vertex", "perturb")
+ROLES = ("swarm", "vertex", "perturb", *ONLINE)
 ADDRESS = "https://arxiv.org/abs/"
 
 

@@ -1,8 +1,9 @@
 """Trains a pack of runs and writes one parquet file, by way of the store."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from mixwright.mixture import Mixture, Run
 from mixwright.progress import Log, say
 from mixwright.proxies.measurements import Measurements
 from mixwright.proxies.models.shape import Shape
+from mixwright.proxies.online.pupils import pupils_of, reference_of
+from mixwright.proxies.online.recipe import learns
+from mixwright.proxies.online.wave import OnlineWave
 from mixwright.proxies.questions import NO_CHOICES
 from mixwright.proxies.refresh import Refresh
 from mixwright.proxies.start import start_of
@@ -67,7 +71,9 @@ class Results:
             self.measurements.put(key, self._measured(result), anew=True)
         realised = []
         for domain, (tokens, epochs) in result.realised.items():
-            realised.append({"domain": domain, "tokens": tokens, "epochs": epochs})
+            weight = result.answer.get(domain)
+            taken = {"domain": domain, "tokens": tokens, "epochs": epochs, "weight": weight}
+            realised.append(taken)
         before_last = [fact for fact in result.losses if fact["step"] < member.steps]
         self.store.put(key, row(key, before_last, realised, result.diverged))
 
@@ -168,21 +174,42 @@ def _train(
         else:
             lacking.append(key)
     if lacking:
-        train(
-            [_member(training) for training in work.trainings.values()],
-            results.shape,
-            work.shards,
-            settings=_settings(work.study),
-            targets=work.targets,
-            answers=work.questions.texts,
-            likelihoods=work.recording.examples,
-            by_token=work.recording.by_token,
-            on_finished=finish,
-            finished=results,
-            checkpoints=checkpoints,
-            log=log,
-            first=start_of(work.study, results.shape),
-        )
+        options = {
+            "settings": _settings(work.study),
+            "targets": work.targets,
+            "answers": work.questions.texts,
+            "likelihoods": work.recording.examples,
+            "by_token": work.recording.by_token,
+            "on_finished": finish,
+            "checkpoints": checkpoints,
+            "log": log,
+            "first": start_of(work.study, results.shape),
+        }
+        _train_lacking(work, results, lacking, options)
+
+
+def _train_lacking(
+    work: Work, results: Results, lacking: Sequence[str], options: Mapping[str, Any]
+) -> None:
+    """Trains runs on fixed weights, and then those that learn theirs."""
+    fixed: list[Member] = []
+    learning: list[Member] = []
+    for training in work.trainings.values():
+        group = learning if learns(training.run) else fixed
+        group.append(_member(training))
+    waiting = any(member.key in lacking for member in learning)
+    reference = reference_of(work) if waiting else None
+    finished: Container[str] = results
+    if reference and reference not in results.weights:
+        # what was measured of it does not help: its weights are read
+        finished = ()
+    shape, shards = results.shape, work.shards
+    if fixed:
+        train(fixed, shape, shards, finished=finished, **options)
+    if waiting:
+        pupils = pupils_of(work, shape, options["settings"], results.weights)
+        make_wave = partial(OnlineWave, pupils=pupils)
+        train(learning, shape, shards, finished=results, make_wave=make_wave, **options)
 
 
 def _store(folder: Path, order: Refresh | None) -> Store:

@@ -25,7 +25,7 @@ from mixwright.proxies.models.masking import mask_token
 from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.resident import Resident, resident
 from mixwright.proxies.scoring import Exam, batch_tokens
-from mixwright.proxies.wave import Member, Settings, Start, Wave
+from mixwright.proxies.wave import Member, Settings, Start, Wave, evenly
 from mixwright.proxies.weights import finite, rounded
 
 # how often in a training it is looked who diverged, where that ends a member
@@ -56,6 +56,8 @@ class Result:
     training_losses: NDArray[np.float32]
     # of this attempt: the wave's seconds, shared among its members
     seconds: float
+    # domain -> the weight that it has learned; empty of a run with fixed weights
+    answer: Mapping[str, float] = field(default_factory=dict)
 
 
 NOTHING: Mapping[str, Examples] = MappingProxyType({})
@@ -85,6 +87,8 @@ class Pack:
     first: Start | None = None
     # looks at the wave after each step
     on_step: Stepped | None = None
+    # makes the waves
+    make_wave: Callable[..., Wave] = Wave
     # keys of the members whose results have been handed over
     handed_over: set[str] = field(default_factory=set)
 
@@ -95,7 +99,8 @@ class Pack:
 
     def wave(self, members: Sequence[Member]) -> Wave:
         """Returns a wave of these members, at its first step."""
-        return Wave(members, self.shape, self.shards, self.settings, self.resident, self.first)
+        texts = (self.shape, self.shards, self.settings, self.resident, self.first)
+        return self.make_wave(members, *texts)
 
     def ended(self, wave: Wave) -> list[int]:
         """Returns the indices of the members that take no further step."""
@@ -115,7 +120,7 @@ class Pack:
         """Adds a row a target to each member that is to be scored at this step, but its last."""
         due = []
         for k, member in enumerate(wave.members):
-            steps = _evenly(member.steps, self.settings.evaluations)
+            steps = evenly(member.steps, self.settings.evaluations)
             if wave.step in steps and wave.step < member.steps:
                 due.append(k)
         alive = wave.alive.tolist() if due else []
@@ -166,6 +171,7 @@ class Pack:
                 diverged=row not in lively,
                 training_losses=wave.losses[k, : wave.step].cpu().numpy(),
                 seconds=wave.seconds,
+                answer=wave.answer(k),
             )
             yield wave.members[k], result
 
@@ -213,6 +219,7 @@ def train(
     log: Log = lambda line: None,
     first: Start | None = None,
     on_step: Stepped | None = None,
+    make_wave: Callable[..., Wave] = Wave,
 ) -> None:
     """Trains members, and hands over the result of each as it ends.
 
@@ -236,6 +243,7 @@ def train(
         log: Takes progress.
         first: Makes the first weights of members; None: they follow from the seeds.
         on_step: Looks at the wave after each step, before a checkpoint is saved.
+        make_wave: Makes a wave; that of members with fixed weights.
 
     Raises:
         MixwrightError: The device is missing, or its memory does not hold one member.
@@ -263,6 +271,7 @@ def train(
         log=log,
         first=first,
         on_step=on_step,
+        make_wave=make_wave,
     )
     clock = Clock(settings.checkpoint_seconds)
     longest_first = sorted(members, key=lambda member: -member.steps)
@@ -336,11 +345,3 @@ def _resume(wave: Wave, checkpoint: Checkpoint) -> None:
     state = checkpoint.load(keys)
     if state:
         wave.resume(state)
-
-
-def _evenly(steps: int, evaluations: int) -> set[int]:
-    """Returns the steps at which targets are scored, evenly spaced, the last step included."""
-    ends = set()
-    for number in range(1, evaluations + 1):
-        ends.add(max(1, round(steps * number / evaluations)))
-    return ends

@@ -182,6 +182,10 @@ class Wave:
             return dict(self.parameters)
         return _of_members(self.parameters, members)
 
+    def answer(self, k: int) -> dict[str, float]:
+        """Returns domain -> the weight that a member has learned; empty where weights are fixed."""
+        return {}
+
     def leave(self, ended: Sequence[int]) -> None:
         """Goes on without these members, and frees their memory."""
         # First, for it holds the memory of a step.
@@ -308,6 +312,14 @@ def first_weights(shape: Shape, seeds: Sequence[int], device: str) -> Parameters
     for name, tensor in stack(members).items():
         parameters[name] = tensor.to(device)
     return parameters
+
+
+def evenly(steps: int, evaluations: int) -> set[int]:
+    """Returns the steps at which targets are scored, evenly spaced, the last step included."""
+    ends = set()
+    for number in range(1, evaluations + 1):
+        ends.add(max(1, round(steps * number / evaluations)))
+    return ends
 
 
 def _chosen(values: Sequence[T], indices: Sequence[int]) -> list[T]:

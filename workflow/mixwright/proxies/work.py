@@ -14,6 +14,7 @@ from mixwright.proxies.loglikelihoods import LikelihoodTexts
 from mixwright.proxies.loss_rows import LossRows
 from mixwright.proxies.measurements import Floats, Texts
 from mixwright.proxies.models.masking import mask_token
+from mixwright.proxies.online.recipe import spec_of
 from mixwright.proxies.questions import NO_CHOICES, Questions
 from mixwright.proxies.scored import held_out_texts, scored_texts
 from mixwright.proxies.store import key_of, mixture_of
@@ -65,6 +66,12 @@ class Work:
         if study.learner.masked:
             spec["mask_token"] = mask_token(shards[0])
         spec |= init_of(study)
+        evaluation = study.evaluation
+        scored = scored_texts(targets, shards, study, evaluation["tokens"])
+        number, cap = evaluation.get("questions", 0), evaluation.get("example_tokens")
+        questions = Questions.first(choices, number, cap)
+        alone = False if study.learner.masked else None
+        texts = Texts(scored | questions.texts, alone=alone)
         domains = [shard.domain for shard in shards]
         keys: dict[str, str] = {}
         trainings: dict[str, Training] = {}
@@ -72,15 +79,12 @@ class Work:
             mixture = mixture_of(run, mixtures).over(domains)
             learned = [shard for shard in shards if shard.domain in mixture.rounded()]
             fingerprints = {shard.domain: shard.fingerprint for shard in learned}
-            key = key_of(run, mixture, fingerprints, spec | _sources(learned, study))
+            online = spec_of(run, list(keys.values()), texts)
+            key = key_of(run, mixture, fingerprints, spec | _sources(learned, study) | online)
             keys[run.name] = key
             before = trainings.get(key)
             recorded = run.role == "vertex" or (before is not None and before.recorded)
             trainings[key] = Training(key, run, mixture, recorded)
-        evaluation = study.evaluation
-        scored = scored_texts(targets, shards, study, evaluation["tokens"])
-        number, cap = evaluation.get("questions", 0), evaluation.get("example_tokens")
-        questions = Questions.first(choices, number, cap)
         whole = held_out_texts(targets, shards, study)
         # A target that this job does not know yet is scored by the next one.
         known = [name for name in sorted(study.config["targets"]) if name in whole]
@@ -89,7 +93,7 @@ class Work:
             shards,
             keys,
             trainings,
-            Texts(scored | questions.texts, alone=False if study.learner.masked else None),
+            texts,
             questions,
             LikelihoodTexts.of(evaluation, {name: whole[name] for name in known}),
         )

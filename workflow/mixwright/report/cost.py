@@ -24,6 +24,9 @@ ROLES = {
     "perturb": "proxies with one domain more or less (perturb)",
     "repeat": "proxies that repeat one mixture (repeat)",
     "transfer": "proxies at another model size (transfer)",
+    "doremi": "a reference and a proxy that learns weights (doremi)",
+    "odm": "a proxy that learns weights (odm)",
+    "fastmix": "a proxy that learns weights (fastmix)",
     FINALS: "final models",
 }
 

@@ -7,13 +7,14 @@ from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS, MASKED
-from mixwright.mixers import MIXERS
+from mixwright.mixers import MIXERS, ONLINE
 from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checkpoints, checks, transfers
 from mixwright.study.final_trainer import check_trainer
 from mixwright.study.lengths import document_tokens
 from mixwright.study.messages import check_against
+from mixwright.study.online import check_online
 from mixwright.study.questions import check_chosen
 from mixwright.study.sample import check_keys, check_renamed, check_samples, trained_roles
 from mixwright.study.schema import Schema, did_you_mean, read_yaml, with_defaults
@@ -89,13 +90,15 @@ def resolve(
         study["evaluation"]["document_tokens"] = document_tokens(study, _trained(study))
         if "measured" not in study:
             # runs of other roles have tokens of their own
-            if trained_roles(study) & {"swarm", "vertex"}:
+            if trained_roles(study) & {"swarm", "vertex", *ONLINE}:
                 check_batch(study, "proxy", study["proxy"]["tokens"])
             check_samples(study)
     else:
         # A run of trees reads all rows there are, whatever its weights.
         study["goal"] |= {"tokens": 1, "max_epochs": None}
     check_processes(study)
+    if "measured" not in study:
+        check_online(study)
     if "measured" not in study and study["finals"] == "trained":
         check_final_steps(study)
     if LEARNERS[study["learner"]].sized and study["finals"] == "trained":

@@ -49,8 +49,15 @@ class Scoring(Material):
         """
         if not self.learner.sized:
             return False
+        if role == "doremi":
+            # its reference is read again while it trains
+            return True
         keep = self.proxy.get("keep", "all")
         return keep == "all" or (keep == "vertices" and role == "vertex")
+
+    def trains_by_scored(self, role: str) -> bool:
+        """Returns whether a role's runs are trained again for other texts to score."""
+        return not self.keeps_weights(role) or role == "fastmix"
 
     @property
     def tasks(self) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
-from mixwright.mixers import MIXERS, Method
+from mixwright.mixers import MIXERS, ONLINE, Method
 from mixwright.mixture import Domain, Run, digest
 from mixwright.study import epochs
 from mixwright.study.final_trainer import computed_by, final_settings, finals_a_job, trainer_of
@@ -27,9 +27,9 @@ from mixwright.study.transfers import combinations_of
 from mixwright.study.variants import Variants
 from mixwright.versions import VERSIONS
 
-ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer")
-# Roles of runs of the proxies' own model size.
-PROXIES = ROLES[:-1]
+ROLES = ("swarm", "vertex", "perturb", "repeat", "transfer", *ONLINE)
+# Roles of runs of the proxies' own model size, each on one mixture.
+PROXIES = ROLES[:4]
 # Settings of a proxy that its losses depend on. How runs are packed is none of them.
 PROXY_SETTINGS = (
     "shape",
@@ -120,10 +120,12 @@ class Study(Variants):
         """
         packs: dict[str, tuple[Run, ...]] = {}
         size = runs_a_job(self.config, self.tables.values())
-        for runs in self.tables.values():
+        for table, runs in self.tables.items():
+            # a run that learns weights is trained beside its reference
+            of_job = len(runs) if table in ONLINE else size
             # runs of one role differ in shape or recipe at the combinations of `transfer` alone
             for alike in split(runs, lambda run: self.combination_of(run.name)):
-                packs |= cut(alike, size, lambda run: run.name)
+                packs |= cut(alike, of_job, lambda run: run.name)
         return packs
 
     def packs_of(self, tables: Iterable[str]) -> list[str]:

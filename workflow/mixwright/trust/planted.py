@@ -48,21 +48,36 @@ class Truth:
 def law(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """A truth of the effective-data law's own family."""
     shape = (targets, domains)
-    level, scale = rng.uniform(1, 3, targets), rng.uniform(0.5, 2, targets)
-    power, offset = rng.uniform(0.1, 0.6, targets), rng.uniform(0.01, 0.2, targets)
-    transfer = np.exp(rng.normal(-1, 1, shape))
+    level = rng.uniform(1, 3, targets)
+    scale = rng.uniform(0.5, 2, targets)
+    power = rng.uniform(0.1, 0.6, targets)
+    offset = rng.uniform(0.01, 0.2, targets)
+    logs = rng.normal(-1, 1, shape)
+    transfer = np.exp(logs)
     exponent = rng.uniform(0.4, 0.95, shape)
 
+    def terms(w: Array) -> Array:
+        # (..., targets, domains) what each domain adds
+        raised = w[..., None, :] ** exponent
+        return transfer * raised
+
     def effective(w: Array) -> Array:
-        return offset + (transfer * w[:, None, :] ** exponent).sum(axis=2)
+        added = terms(w)
+        return offset + added.sum(axis=2)
 
     def losses(w: Array) -> Array:
-        return level + scale * effective(w) ** -power
+        fallen = effective(w) ** -power
+        return level + scale * fallen
 
     def gains(importance: Array, at: Array) -> Gains:
         there = effective(at[None])[0]
-        worth = importance * scale * power * there ** (-power - 1)
-        return lambda w: np.einsum("k,...kd->...d", worth, transfer * w[..., None, :] ** exponent)
+        slope = there ** (-power - 1)
+        worth = importance * scale * power * slope
+
+        def of_law(w: Array) -> Array:
+            return np.einsum("k,...kd->...d", worth, terms(w))
+
+        return of_law
 
     return Truth(losses, gains)
 
@@ -71,48 +86,75 @@ def log_linear(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
     """c + exp(t.w)."""
     effect = rng.normal(-0.5, 0.8, (targets, domains))
 
+    def losses(w: Array) -> Array:
+        logs = w @ effect.T
+        return 2 + np.exp(logs)
+
     def gains(importance: Array, at: Array) -> Gains:
-        slope = (importance * np.exp(effect @ at)) @ effect
+        logs = effect @ at
+        worth = importance * np.exp(logs)
+        slope = worth @ effect
         return lambda w: -slope * w
 
-    return Truth(lambda w: 2 + np.exp(w @ effect.T), gains)
+    return Truth(losses, gains)
 
 
 def powers(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """Sums of separate powers: each domain is needed for itself."""
     needs = 0.05 * rng.gamma(1, 1, (targets, domains))
 
+    def lack(w: Array) -> Array:
+        return (w + 0.02) ** -0.4
+
+    def losses(w: Array) -> Array:
+        of_domains = needs * lack(w)[:, None, :]
+        return 2 + of_domains.sum(axis=2)
+
     def gains(importance: Array, at: Array) -> Gains:
         need = importance @ needs
-        return lambda w: -need * (w + 0.02) ** -0.4
+        return lambda w: -need * lack(w)
 
-    return Truth(lambda w: 2 + (needs * (w[:, None, :] + 0.02) ** -0.4).sum(axis=2), gains)
+    return Truth(losses, gains)
 
 
 def complements(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """Domains help in pairs: geometric means of two shares."""
-    upper = np.triu(np.ones((domains, domains)), 1)
-    pairs = rng.gamma(0.5, 1, (targets, domains, domains)) * upper
+    everywhere = np.ones((domains, domains))
+    upper = np.triu(everywhere, 1)
+    shape = (targets, domains, domains)
+    pairs = rng.gamma(0.5, 1, shape) * upper
 
     def effective(w: Array) -> Array:
-        both = np.sqrt(w[:, :, None] * w[:, None, :])
-        return 0.1 + np.einsum("rij,kij->rk", both, pairs)
+        first = w[:, :, None]
+        second = w[:, None, :]
+        both = np.sqrt(first * second)
+        added = np.einsum("rij,kij->rk", both, pairs)
+        return 0.1 + added
+
+    def losses(w: Array) -> Array:
+        fallen = effective(w) ** -0.3
+        return 2 + fallen
 
     def gains(importance: Array, at: Array) -> Array:
-        worth = importance * 0.3 * effective(at[None])[0] ** -1.3
+        there = effective(at[None])[0]
+        slope = there**-1.3
+        worth = importance * 0.3 * slope
         weighted = np.einsum("k,kij->ij", worth, pairs)
-        return (weighted + weighted.T) / 2
+        both_ways = weighted + weighted.T
+        return both_ways / 2
 
-    return Truth(lambda w: 2 + effective(w) ** -0.3, pairs=gains)
+    return Truth(losses, pairs=gains)
 
 
 def synergy(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """The law, less a gain by products of two shares: not convex."""
     plain = law(rng, domains, targets)
-    products = rng.gamma(0.3, 2, (targets, domains, domains))
+    shape = (targets, domains, domains)
+    products = rng.gamma(0.3, 2, shape)
 
     def losses(w: Array) -> Array:
-        return plain(w) - np.einsum("ri,rj,kij->rk", w, w, products)
+        together = np.einsum("ri,rj,kij->rk", w, w, products)
+        return plain(w) - together
 
     return Truth(losses, convex=False)
 
@@ -122,12 +164,17 @@ def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
     worth = 0.3 * rng.gamma(0.7, 1, (targets, domains))
     share = rng.uniform(0.02, 0.2, domains)
 
+    def reached(w: Array) -> Array:
+        left = np.exp(-w / share)
+        return 1 - left
+
     def gains(importance: Array, at: Array) -> Gains:
         worths = importance @ worth
-        return lambda w: worths * (1 - np.exp(-w / share))
+        return lambda w: worths * reached(w)
 
     def losses(w: Array) -> Array:
-        return 4 - (worth * (1 - np.exp(-w[:, None, :] / share))).sum(axis=2)
+        of_domains = worth * reached(w)[:, None, :]
+        return 4 - of_domains.sum(axis=2)
 
     return Truth(losses, gains)
 
@@ -135,15 +182,24 @@ def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
 def harmful(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """The law, and domains that raise the loss."""
     plain = law(rng, domains, targets)
-    harm = rng.gamma(1, 0.6, (targets, domains)) * (rng.random(domains) < 0.4)
+    degree = rng.gamma(1, 0.6, (targets, domains))
+    does_harm = rng.random(domains) < 0.4
+    harm = degree * does_harm
 
     def gains(importance: Array, at: Array) -> Gains:
         of_law = _gains_of(plain, importance, at)
         harms = importance @ harm
-        return lambda w: of_law(w) - harms * w**1.5
+
+        def less_harm(w: Array) -> Array:
+            harmed = harms * w**1.5
+            return of_law(w) - harmed
+
+        return less_harm
 
     def losses(w: Array) -> Array:
-        return plain(w) + (harm * w[:, None, :] ** 1.5).sum(axis=2)
+        raised = w[:, None, :] ** 1.5
+        harmed = harm * raised
+        return plain(w) + harmed.sum(axis=2)
 
     return Truth(losses, gains)
 
@@ -154,18 +210,30 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
     held = rng.uniform(0.03, 0.3, domains)
 
     def again(w: Array) -> Array:
-        return np.maximum(w / held - 1, 0)
+        passes = w / held
+        return np.maximum(passes - 1, 0)
 
     def worth(w: Array) -> Array:
-        return np.minimum(w, held) + held * 3 * (1 - np.exp(-again(w) / 3))
+        once = np.minimum(w, held)
+        left = np.exp(-again(w) / 3)
+        repeats = held * 3 * (1 - left)
+        return once + repeats
 
     def gains(importance: Array, at: Array) -> Gains:
         of_law = _gains_of(plain, importance, worth(at))
         harms = 0.05 * importance.sum() * held
-        return lambda w: of_law(worth(w)) - harms * again(w) ** 2
+
+        def less_harm(w: Array) -> Array:
+            harmed = harms * again(w) ** 2
+            return of_law(worth(w)) - harmed
+
+        return less_harm
 
     def losses(w: Array) -> Array:
-        return plain(worth(w)) + 0.05 * (again(w) ** 2 @ held)[:, None]
+        squares = again(w) ** 2
+        harm = squares @ held
+        harmed = 0.05 * harm[:, None]
+        return plain(worth(w)) + harmed
 
     return Truth(losses, gains)
 
@@ -176,13 +244,19 @@ def thresholds(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
     from_share = rng.uniform(0.03, 0.25, domains)
 
     def risen(w: Array) -> Array:
-        return 1 / (1 + np.exp(-(w - from_share) / 0.015))
+        over = w - from_share
+        left = np.exp(-over / 0.015)
+        return 1 / (1 + left)
+
+    def losses(w: Array) -> Array:
+        gained = risen(w) @ worth.T
+        return 4 - gained
 
     def gains(importance: Array, at: Array) -> Gains:
         worths = importance @ worth
         return lambda w: worths * risen(w)
 
-    return Truth(lambda w: 4 - risen(w) @ worth.T, gains, convex=False)
+    return Truth(losses, gains, convex=False)
 
 
 def _gains_of(truth: Truth, importance: Array, at: Array) -> Gains:

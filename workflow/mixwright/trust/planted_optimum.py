@@ -60,54 +60,80 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
     """
     domains = len(bounds.lower)
     rng = np.random.default_rng(seed)
-    even = np.ones(domains)
     lower, upper, groups = bounds.parts
-    drawn = sample(even / 2, lower, upper, rng, DRAWN, groups)
-    centre = scale_into(even / domains, lower, upper, groups)
-    values = truth(drawn) @ importance
-    count = STARTS if truth.convex else MORE_STARTS
-    starts = [centre, *drawn[np.argsort(values)[: count - 1]]]
-    if truth.gains is not None and not truth.convex:
-        starts.append(_Steps.of(truth.gains(importance, centre), bounds).mixture(bounds))
 
     def value(weights: Array) -> Array:
-        return truth(weights) @ importance
+        losses = truth(weights)
+        return losses @ importance
 
+    concentration = np.full(domains, 0.5)
+    drawn = sample(concentration, lower, upper, rng, DRAWN, groups)
+    even = np.full(domains, 1 / domains)
+    centre = scale_into(even, lower, upper, groups)
+    count = MORE_STARTS
+    if truth.convex:
+        count = STARTS
+    order = np.argsort(value(drawn))
+    first = order[: count - 1]
+    starts = [centre, *drawn[first]]
+    if truth.gains is not None and not truth.convex:
+        gains = truth.gains(importance, centre)
+        steps = _Steps.of(gains, bounds)
+        starts.append(steps.mixture(bounds))
     best = best_from(value, bounds, starts)
-    loss = float((truth(best[None]) @ importance)[0])
-    return Optimum(best, loss, gap(truth, importance, bounds, best))
+    loss = float(value(best[None])[0])
+    missed = gap(truth, importance, bounds, best)
+    return Optimum(best, loss, missed)
 
 
 def gap(truth: Truth, importance: Array, bounds: Bounds, weights: Array) -> float:
     """Returns what a mixture (domains,) misses at most, nats/token; NaN where no bound is known."""
     if truth.pairs is not None:
-        return _gap_of_pairs(truth.pairs(importance, weights), bounds, weights)
+        matrix = truth.pairs(importance, weights)
+        return _gap_of_pairs(matrix, bounds, weights)
     if truth.gains is None:
         return float("nan")
     gains = truth.gains(importance, weights)
     there = float(gains(weights).sum())
-    if not truth.convex:
-        return max(0.0, _Steps.of(gains, bounds).most - there)
+    if truth.convex:
+        bound = _least_bound(gains, bounds)
+    else:
+        steps = _Steps.of(gains, bounds)
+        bound = steps.most
+    missed = bound - there
+    return max(0.0, missed)
+
+
+def _least_bound(gains: Gains, bounds: Bounds) -> float:
+    """Returns the least bound that prices of the sum of all weights give; gains are concave."""
     least = bounds.lower
     most = bounds.upper
     low, high = _slopes(gains, least, most)
     bound = np.inf
     for _ in range(ZOOMS):
         prices = np.linspace(low, high, PRICES)
-        totals = prices + _greatest(gains, prices, least, most)
+        greatest = _greatest(gains, prices, least, most)
+        totals = prices + greatest
         place = int(totals.argmin())
-        bound = min(bound, float(totals[place]))
-        low = prices[max(0, place - 1)]
-        high = prices[min(PRICES - 1, place + 1)]
-    return max(0.0, bound - there)
+        total = float(totals[place])
+        bound = min(bound, total)
+        before = max(0, place - 1)
+        after = min(PRICES - 1, place + 1)
+        low = prices[before]
+        high = prices[after]
+    return bound
 
 
 def _slopes(gains: Gains, least: Array, most: Array) -> tuple[float, float]:
     """The range of prices that are tried: steepest fall and rise of a gain over a thousandth."""
     ends = np.linspace(least, most, 1_001)
-    steps = np.maximum(np.diff(ends, axis=0), 1e-12)
-    slopes = np.diff(gains(ends), axis=0) / steps
-    return float(slopes.min()), float(slopes.max())
+    widths = np.diff(ends, axis=0)
+    widths = np.maximum(widths, 1e-12)
+    rises = np.diff(gains(ends), axis=0)
+    slopes = rises / widths
+    low = float(slopes.min())
+    high = float(slopes.max())
+    return low, high
 
 
 def _greatest(gains: Gains, prices: Array, least: Array, most: Array) -> Array:
@@ -116,24 +142,33 @@ def _greatest(gains: Gains, prices: Array, least: Array, most: Array) -> Array:
     Each domain's interval of weights is narrowed by golden sections.
     """
     price = prices[:, None]
-    low = np.repeat(least[None], len(prices), axis=0)
-    high = np.repeat(most[None], len(prices), axis=0)
+    number = len(prices)
+    lowest = np.repeat(least[None], number, axis=0)
+    highest = np.repeat(most[None], number, axis=0)
     golden = (np.sqrt(5) - 1) / 2
 
     def net(w: Array) -> Array:
-        return gains(w) - price * w
+        paid = price * w
+        return gains(w) - paid
 
+    low = lowest
+    high = highest
     for _ in range(SECTIONS):
-        left = high - golden * (high - low)
-        right = low + golden * (high - low)
-        rising = net(left) < net(right)
+        section = golden * (high - low)
+        left = high - section
+        right = low + section
+        at_left = net(left)
+        at_right = net(right)
+        rising = at_left < at_right
         low = np.where(rising, left, low)
         high = np.where(rising, high, right)
-    inside = net((low + high) / 2)
-    at_ends = np.maximum(
-        net(np.tile(least, (len(prices), 1))), net(np.tile(most, (len(prices), 1)))
-    )
-    return np.maximum(inside, at_ends).sum(axis=1)
+    middle = (low + high) / 2
+    inside = net(middle)
+    at_lowest = net(lowest)
+    at_highest = net(highest)
+    at_ends = np.maximum(at_lowest, at_highest)
+    greatest = np.maximum(inside, at_ends)
+    return greatest.sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -149,24 +184,24 @@ class _Steps:
     def of(cls, gains: Gains, bounds: Bounds) -> "_Steps":
         """Adds one domain at a time. A weight may be rounded up to the next step."""
         domains = len(bounds.lower)
-        total = STEPS + domains
-        steps = np.arange(STEPS + 1)
-        weights = np.minimum(steps[:, None] / STEPS, bounds.upper)
-        values = gains(weights)
-        outside = (steps[:, None] < bounds.lower * STEPS - 1e-9) | (
-            steps[:, None] > np.ceil(bounds.upper * STEPS - 1e-9)
-        )
-        values = np.where(outside, -np.inf, values)
-        sums = np.full(total + 1, -np.inf)
+        size = STEPS + domains + 1
+        values = _on_grid(gains, bounds)
+        sums = np.full(size, -np.inf)
         sums[0] = 0.0
-        taken = np.zeros((domains, total + 1), dtype=np.int64)
+        taken = np.zeros((domains, size), dtype=np.int64)
         for domain in range(domains):
-            greater = np.full(total + 1, -np.inf)
-            for step in np.flatnonzero(np.isfinite(values[:, domain])):
-                trial = sums[: total + 1 - step] + values[step, domain]
-                better = trial > greater[step:]
-                greater[step:][better] = trial[better]
-                taken[domain, step:][better] = step
+            of_domain = values[:, domain]
+            inside = np.isfinite(of_domain)
+            greater = np.full(size, -np.inf)
+            for step in np.flatnonzero(inside):
+                before = sums[: size - step]
+                trial = before + of_domain[step]
+                # views: what is written to them is written to the whole
+                sums_from = greater[step:]
+                taken_from = taken[domain, step:]
+                better = trial > sums_from
+                sums_from[better] = trial[better]
+                taken_from[better] = step
             sums = greater
         return cls(sums, taken)
 
@@ -178,12 +213,27 @@ class _Steps:
     def mixture(self, bounds: Bounds) -> Array:
         """Returns the mixture (domains,) of greatest gain on the grid, moved into the bounds."""
         left = STEPS
-        weights = np.zeros(len(self.taken))
-        for domain in range(len(self.taken) - 1, -1, -1):
+        domains = len(self.taken)
+        weights = np.zeros(domains)
+        for domain in reversed(range(domains)):
             step = self.taken[domain, left]
             weights[domain] = step / STEPS
             left -= step
-        return settle(np.clip(weights, bounds.lower, bounds.upper), *bounds.parts)
+        lower, upper, groups = bounds.parts
+        clipped = np.clip(weights, lower, upper)
+        return settle(clipped, lower, upper, groups)
+
+
+def _on_grid(gains: Gains, bounds: Bounds) -> Array:
+    """Returns (STEPS + 1, domains) gains of so many steps; minus infinity outside the bounds."""
+    steps = np.arange(STEPS + 1)[:, None]
+    weights = np.minimum(steps / STEPS, bounds.upper)
+    fewest = bounds.lower * STEPS - 1e-9
+    most = np.ceil(bounds.upper * STEPS - 1e-9)
+    too_few = steps < fewest
+    too_many = steps > most
+    values = gains(weights)
+    return np.where(too_few | too_many, -np.inf, values)
 
 
 def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:
@@ -192,16 +242,37 @@ def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:
     For any prices of the domains' bounds the greatest eigenvalue of M less the prices, plus the
     prices' worth at the bounds, is more than any mixture inside gains.
     """
-    roots = np.sqrt(np.maximum(weights, 0))
+    positive = np.maximum(weights, 0)
+    roots = np.sqrt(positive)
     there = float(roots @ matrix @ roots)
-    slope = (matrix @ roots) / np.maximum(roots, 1e-12)
+    growth = matrix @ roots
+    slope = growth / np.maximum(roots, 1e-12)
+    prices = _prices(slope, weights, bounds)
+    priced = matrix - np.diag(prices)
+    eigenvalues = np.linalg.eigvalsh(priced)
+    greatest = float(eigenvalues[-1])
+    at_upper = prices * bounds.upper
+    at_lower = prices * bounds.lower
+    worth = np.maximum(at_upper, at_lower)
+    bound = greatest + float(worth.sum())
+    return max(0.0, bound - there)
+
+
+def _prices(slope: Array, weights: Array, bounds: Bounds) -> Array:
+    """Returns (domains,) prices of the bounds: by how much a slope differs from the free ones'."""
     low = weights <= bounds.lower + 1e-6
     high = weights >= bounds.upper - 1e-6
     free = ~low & ~high
-    middle = float(np.median(slope[free])) if free.any() else float(np.median(slope))
+    usual = slope
+    if free.any():
+        usual = slope[free]
+    middle = float(np.median(usual))
     surplus = slope - middle
-    prices = np.where(high, np.maximum(surplus, 0), 0) + np.where(low, np.minimum(surplus, 0), 0)
-    prices = np.where(bounds.lower[:] <= 0, np.maximum(prices, 0), prices)
-    greatest = float(np.linalg.eigvalsh(matrix - np.diag(prices))[-1])
-    worth = np.maximum(prices * bounds.upper, prices * bounds.lower)
-    return max(0.0, greatest + float(worth.sum()) - there)
+    above = np.maximum(surplus, 0)
+    below = np.minimum(surplus, 0)
+    of_upper = np.where(high, above, 0)
+    of_lower = np.where(low, below, 0)
+    prices = of_upper + of_lower
+    # a lower bound of 0 has no price: none is negative there
+    open_below = bounds.lower <= 0
+    return np.where(open_below, np.maximum(prices, 0), prices)

@@ -107,9 +107,11 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
     of_role = study.of_role(role)
     tokens = []
     training = 0.0
+    looking = 0.0
     for members in packs:
         tokens.append(sum(run.tokens for run in members))
         training += _training(study, members)
+        looking += _looking(of_role, members)
     scored = runs * _scored_tokens(study, role)
     # of those that are trained: of all that is asked, at the most, nothing was scored before
     scored += _trained_before(study, batches, finished) * _scored_tokens(study, role, evaluations=1)
@@ -123,7 +125,7 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         sum(tokens),
         scored,
         training,
-        _scoring(study, role) * scored,
+        _scoring(study, role) * scored + looking,
         _share_of_longest(tokens),
         seconds=job_seconds(jobs),
     )
@@ -144,6 +146,29 @@ def _scoring(study: Study, role: str) -> float:
         flops = scoring_flops(of_run.proxy["shape"], vocabulary_of(of_run, "proxy"))
         operations.append(flops * read_a_scored(of_run.config, "proxy"))
     return sum(operations) / len(operations)
+
+
+def _looking(study: Study, members: Sequence[Run]) -> float:
+    """Operations for what the runs of a pack read without learning from it."""
+    looked = sum(_looked_tokens(study, run) for run in members)
+    return looked * scoring_flops(study.proxy["shape"], vocabulary_of(study, "proxy"))
+
+
+def _looked_tokens(study: Study, run: Run) -> int:
+    """Tokens that a run which learns its weights reads without learning from them.
+
+    Of a look of FastMix those of the domains are counted, and not the few of the targets.
+    """
+    if "online" not in run.parameters:
+        return 0
+    online = run.parameters["online"]
+    if online["method"] == "fastmix":
+        settings = online["settings"]
+        looks = (run.steps - 1) // settings["every"]
+        sequences = settings["sequences"] * len(study.domains)
+        return int(looks * sequences * study.proxy["shape"]["context"])
+    # each step is scored once more, for DoReMi by the reference too
+    return run.tokens * (2 if online["method"] == "doremi" else 1)
 
 
 def _trained_before(study: Study, batches: Sequence[str], finished: Set[str]) -> int:

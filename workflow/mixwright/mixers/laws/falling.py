@@ -33,10 +33,16 @@ def worth(tokens: Array, available: Array, decay: Array, fall: float) -> Array:
     effective = effective_tokens(tokens, available, decay)
     if fall == 0:
         return effective
-    late = np.maximum(tokens / np.maximum(available, TINY) - 1 - FREE, 0.0)
-    repeating = np.where(late > 0, available, 0.0)
-    least = LEFT * np.minimum(tokens, available)
-    return np.maximum(effective - repeating * fall / 2 * late**2, least)
+    passes = tokens / np.maximum(available, TINY)
+    repeats = passes - 1
+    late = np.maximum(repeats - FREE, 0.0)
+    begun = late > 0
+    repeating = np.where(begun, available, 0.0)
+    steepness = repeating * fall / 2
+    undone = steepness * late**2
+    once = np.minimum(tokens, available)
+    least = LEFT * once
+    return np.maximum(effective - undone, least)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,29 +56,55 @@ class FallingLaw(ScaledLaw):
         """Returns (targets, domains) d2S / dw2, never positive where D is above its least."""
         amounts = self._amounts(w)
         more = self._worth_of_more(w)
-        repeats_of = self._repeats(w)
+        repeats = self._repeats(w)
+        spent = self._spent(w)
+        repeated = repeats > 0
+        begun = repeats > FREE
+        by_decay = self._left(repeats) / self.decay
+        by_repeat = np.where(repeated, by_decay, 0.0)
+        by_repeat = by_repeat + np.where(begun, self.fall, 0.0)
+        # of weights, no longer of repetitions
         once = np.maximum(self.available, TINY)
-        falling = np.where(repeats_of > 0, np.exp(-repeats_of / self.decay) / self.decay, 0.0)
-        falling = falling + np.where(repeats_of > FREE, self.fall, 0.0)
-        falling = np.where(self._spent(w), 0.0, falling * self.total**2 / once)
+        by_weight = by_repeat * self.total**2 / once
+        falling = np.where(spent, 0.0, by_weight)
         bend = Law.bend(self, amounts)
-        return bend * more**2 - Law.growth(self, amounts) * falling
+        growth = Law.growth(self, amounts)
+        return bend * more**2 - growth * falling
 
     def _amounts(self, w: Array) -> Array:
         """Returns n (..., domains), the effective amounts."""
-        return worth(w * self.total, self.available, np.asarray(self.decay), self.fall)
+        tokens = w * self.total
+        decay = np.asarray(self.decay)
+        return worth(tokens, self.available, decay, self.fall)
 
     def _worth_of_more(self, w: Array) -> Array:
         """Returns (domains,) dn / dw; below 0 where a fall has begun."""
-        late = np.maximum(self._repeats(w) - FREE, 0.0)
-        more = self.total * (np.exp(-self._repeats(w) / self.decay) - self.fall * late)
-        return np.where(self._spent(w), 0.0, more)
+        repeats = self._repeats(w)
+        spent = self._spent(w)
+        late = np.maximum(repeats - FREE, 0.0)
+        undone = self.fall * late
+        share = self._left(repeats) - undone
+        more = self.total * share
+        return np.where(spent, 0.0, more)
+
+    def _left(self, repeats: Array) -> Array:
+        """Returns (..., domains) what R* leaves of a token's worth after so many repetitions."""
+        left: Array = np.exp(-repeats / self.decay)
+        return left
 
     def _repeats(self, w: Array) -> Array:
         """Returns R (..., domains)."""
-        return np.maximum(w * self.total / np.maximum(self.available, TINY) - 1, 0.0)
+        tokens = w * self.total
+        once = np.maximum(self.available, TINY)
+        passes = tokens / once
+        return np.maximum(passes - 1, 0.0)
 
     def _spent(self, w: Array) -> NDArray[np.bool_]:
         """Returns (..., domains) whether D is at its least."""
-        once = np.minimum(w * self.total, self.available)
-        return np.asarray((self.fall > 0) & (self._amounts(w) <= LEFT * once) & (w > 0))
+        tokens = w * self.total
+        once = np.minimum(tokens, self.available)
+        least = LEFT * once
+        at_least = self._amounts(w) <= least
+        taken = w > 0
+        falls = self.fall > 0
+        return np.asarray(falls & at_least & taken)

@@ -24,26 +24,20 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED
+from mixwright.mixers.laws.decays import ShrunkDecays
 from mixwright.mixers.laws.falling import FREE, FallingLaw, worth
 from mixwright.mixers.laws.fit import trust
 from mixwright.mixers.laws.joint import FIRST, LEAST, ROLES, Joint
 from mixwright.mixers.laws.law import Law
-from mixwright.mixers.laws.repetition import (
-    TINY,
-    ScaledLaw,
-)
+from mixwright.mixers.laws.repetition import TINY, ScaledLaw
 from mixwright.mixture import Array
 from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 
-# Standard deviation of log R* about its centre: R* is within a factor of e of it, mostly.
-SHRINKAGE = 1.0
 # Falls that are tried.
 FALLS = (0.001, 0.003, 0.01, 0.03, 0.1)
-# Steps of Gauss and Newton in log R*, how far apart their differences are taken, and the longest.
+# Steps of Gauss and Newton in log R*.
 ROUNDS = 6
-APART = 0.2
-LONGEST = 1.5
 # Steps of a fit of the law beside another one: with fewer, intervals of R* are too narrow.
 STEPS = 150
 # A domain's own R* is learned from a run of more passes on. Up to four cost so little that R* and
@@ -88,11 +82,16 @@ class Repeating(Joint):
         """Returns a fitted copy; the plain law where no run repeats a domain often enough."""
         runs = self.usable(observations, *ROLES, least=LEAST)
         plain = replace(self, decays=(), lows=(), highs=(), fall=0.0, covered=())
+        passes = _passes(runs)
         if runs.epochs is not None:
-            plain = replace(plain, covered=tuple(_passes(runs).tolist()))
-        if (_passes(runs) > LEARNED).any() and len(runs.runs) >= 2 * FOLDS:
-            span = (float(runs.tokens.min()), float(runs.tokens.max()))
-            learned = _supported(replace(plain, span=span, strength=FIRST), runs)
+            covered = passes.tolist()
+            plain = replace(plain, covered=tuple(covered))
+        repeated = passes > LEARNED
+        if repeated.any() and len(runs.runs) >= 2 * FOLDS:
+            shortest = float(runs.tokens.min())
+            longest = float(runs.tokens.max())
+            first = replace(plain, span=(shortest, longest), strength=FIRST)
+            learned = _supported(first, runs)
             plain = replace(
                 plain,
                 decays=learned.decays,
@@ -114,14 +113,17 @@ class Repeating(Joint):
         """Returns (runs, domains) effective tokens of runs."""
         if observations.epochs is None:
             return observations.amounts
-        available = observations.amounts / np.maximum(observations.epochs, 1.0)
-        return worth(observations.amounts, available, np.asarray(self.decay), self.fall)
+        amounts = observations.amounts
+        passes = np.maximum(observations.epochs, 1.0)
+        decay = np.asarray(self.decay)
+        return worth(amounts, amounts / passes, decay, self.fall)
 
     def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
         """Returns (mixtures, domains) effective tokens at the goal's total, not at `total`."""
         available = np.array([domain.available for domain in goal.domains])
         tokens = weights * self._total(goal)
-        return worth(tokens, available, np.asarray(self.decay), self.fall)
+        decay = np.asarray(self.decay)
+        return worth(tokens, available, decay, self.fall)
 
     def _scaled(self, goal: Goal) -> ScaledLaw:
         law = super()._scaled(goal)
@@ -134,44 +136,61 @@ class Repeating(Joint):
         words = []
         outside = []
         for i, domain in enumerate(goal.domains):
-            passes = weights[i] * goal.tokens / max(domain.available, 1.0)
+            tokens = weights[i] * goal.tokens
+            passes = tokens / max(domain.available, 1.0)
             if passes <= PASSES:
                 continue
             word = f"{domain.name} {passes:.3g}"
+            most = 0.0
             if self.covered:
-                word += f" (runs up to {self.covered[i]:.3g})"
+                covered = self.covered[i]
+                word += f" (runs up to {covered:.3g})"
+                most = OUTSIDE * max(covered, 1.0)
             words.append(word)
-            if not self.covered or passes > OUTSIDE * max(self.covered[i], 1.0):
+            if passes > most:
                 outside.append(domain.name)
         notes = []
         if words:
-            notes.append(f"passes over repeated domains: {', '.join(words)}")
+            passed = ", ".join(words)
+            notes.append(f"passes over repeated domains: {passed}")
         if outside:
+            names = ", ".join(outside)
             notes.append(
-                f"no run passed so often over {', '.join(outside)}: what repetition costs there is"
+                f"no run passed so often over {names}: what repetition costs there is"
                 " extrapolated; train proxies with proxy.simulated_epochs"
             )
         return tuple(notes)
 
     def _decay_notes(self) -> tuple[str, ...]:
         """Says what of repetition the runs support."""
-        fall = f"more than {1 + FREE:g} passes undo what a domain taught (f = {self.fall:g})"
-        falls = (fall,) if self.fall else ()
+        notes = [self._decay_note()]
+        if self.fall:
+            free = 1 + FREE
+            fall = f"more than {free:g} passes undo what a domain taught (f = {self.fall:g})"
+            notes.append(fall)
+        return tuple(notes)
+
+    def _decay_note(self) -> str:
         if not self.decays:
-            return (f"the runs support no R* of their own: {self.decay:.4g} is used", *falls)
+            return f"the runs support no R* of their own: {self.decay:.4g} is used"
         words = []
         for i, name in enumerate(self.domains):
-            if self.covered[i] > LEARNED:
-                interval = f"[{self.lows[i]:.3g}, {self.highs[i]:.3g}]"
-                words.append(f"{name} {self.decays[i]:.3g} {interval}")
-        return (f"R* of the runs: {', '.join(words)}", *falls)
+            if self.covered[i] <= LEARNED:
+                continue
+            decay = self.decays[i]
+            low = self.lows[i]
+            high = self.highs[i]
+            words.append(f"{name} {decay:.3g} [{low:.3g}, {high:.3g}]")
+        listed = ", ".join(words)
+        return f"R* of the runs: {listed}"
 
 
 def _passes(runs: Observations) -> Array:
     """Returns (domains,) the most passes of a run over each domain; 0 where none were counted."""
     if runs.epochs is None:
         return np.zeros(len(runs.domains))
-    return np.asarray(runs.epochs.max(axis=0))
+    most: Array = runs.epochs.max(axis=0)
+    return most
 
 
 def _supported(plain: Repeating, runs: Observations) -> Repeating:
@@ -185,84 +204,58 @@ def _supported(plain: Repeating, runs: Observations) -> Repeating:
         # in a fold one step from where all runs lead
         return _with_decays(with_decays, part, 1)
 
+    def with_both(part: Observations) -> Repeating:
+        near = near_decays(part)
+        return _with_fall(near, part)
+
     without = _held_out(runs, lambda part: plain)
     of_decays = _held_out(runs, near_decays)
     of_fall = _held_out(runs, lambda part: _with_fall(plain, part))
-    errors, better = of_decays, with_decays
+    errors = of_decays
+    better = with_decays
     if of_fall.mean() < of_decays.mean():
-        errors, better = of_fall, _with_fall(plain, runs)
+        errors = of_fall
+        better = _with_fall(plain, runs)
     if not _is_better(errors, without):
         return plain
-    of_both = _held_out(runs, lambda part: _with_fall(near_decays(part), part))
+    of_both = _held_out(runs, with_both)
     if _is_better(of_both, errors):
         return _with_fall(with_decays, runs)
     return better
 
 
 def _with_decays(mixer: Repeating, runs: Observations, rounds: int) -> Repeating:
-    """Returns the mixer with the R* of the runs, shrunk, and their intervals.
-
-    The steps are those of Gauss and Newton in log R*; the law is fitted anew at each (variable
-    projection), so a column of the Jacobian is the difference of two fits.
-    """
-    centre = np.full(len(runs.domains), np.log(float(mixer.repetition)))
-    logs = np.log(mixer.decays) if mixer.decays else centre.copy()
-    passed = np.flatnonzero(_passes(runs) > LEARNED)
+    """Returns the mixer with the R* of the runs, shrunk, and their intervals."""
+    domains = len(runs.domains)
+    usual_log = np.log(float(mixer.repetition))
+    centre = np.full(domains, usual_log)
+    logs = centre.copy()
+    if mixer.decays:
+        logs = np.log(mixer.decays)
+    repeated = _passes(runs) > LEARNED
+    passed = np.flatnonzero(repeated)
     if not len(passed):
         # a fold may lack the runs that repeat
         return mixer
     usual = mixer.fit_law(runs, mixer.iterations)
 
     def residuals(at: Array) -> Array:
-        return _residuals(replace(mixer, decays=tuple(np.exp(at).tolist())), runs, usual)
+        trial = replace(mixer, decays=_decays_of(at))
+        return _residuals(trial, runs, usual)
 
-    here = residuals(logs)
-    sigma = _scatter(here, len(runs.domains))
-    precision = np.eye(len(passed)) / SHRINKAGE**2
-    for _ in range(rounds):
-        columns = []
-        for i in passed:
-            step = APART * np.eye(len(logs))[i]
-            columns.append((residuals(logs + step) - here) / APART)
-        jacobian = np.array([(column / sigma).ravel() for column in columns]).T
-        precision = jacobian.T @ jacobian + np.eye(len(passed)) / SHRINKAGE**2
-        pull = jacobian.T @ (here / sigma).ravel() + (logs - centre)[passed] / SHRINKAGE**2
-        step = np.zeros(len(logs))
-        step[passed] = np.clip(-np.linalg.solve(precision, pull), -LONGEST, LONGEST)
-        logs, here, moved = _descended(residuals, logs, step, here, sigma, centre)
-        if not moved:
-            break
-        sigma = _scatter(here, len(runs.domains))
-    deviation = np.full(len(logs), SHRINKAGE)
-    deviation[passed] = np.sqrt(np.diag(np.linalg.inv(precision)))
-    return replace(
-        mixer,
-        decays=tuple(np.exp(logs).tolist()),
-        lows=tuple(np.exp(logs - HALF * deviation).tolist()),
-        highs=tuple(np.exp(logs + HALF * deviation).tolist()),
-    )
+    search = ShrunkDecays(residuals, centre, passed)
+    logs, deviation = search.fitted(logs, rounds)
+    half = HALF * deviation
+    decays = _decays_of(logs)
+    lows = _decays_of(logs - half)
+    highs = _decays_of(logs + half)
+    return replace(mixer, decays=decays, lows=lows, highs=highs)
 
 
-def _descended(
-    residuals: Callable[[Array], Array],
-    logs: Array,
-    step: Array,
-    here: Array,
-    sigma: Array,
-    centre: Array,
-) -> tuple[Array, Array, bool]:
-    """Returns where half steps lead at the least, the residuals there, and whether it is lower."""
-
-    def cost(at: Array, rest: Array) -> float:
-        return float(((rest / sigma) ** 2).sum() + (((at - centre) / SHRINKAGE) ** 2).sum())
-
-    now = cost(logs, here)
-    for half in (1.0, 0.5, 0.25):
-        there = logs + half * step
-        rest = residuals(there)
-        if cost(there, rest) < now - 1e-3:
-            return there, rest, True
-    return logs, here, False
+def _decays_of(logs: Array) -> tuple[float, ...]:
+    """Returns (domains,) R* of logarithms."""
+    decays = np.exp(logs)
+    return tuple(decays.tolist())
 
 
 def _with_fall(mixer: Repeating, runs: Observations) -> Repeating:
@@ -270,43 +263,48 @@ def _with_fall(mixer: Repeating, runs: Observations) -> Repeating:
     usual = mixer.fit_law(runs, mixer.iterations)
     squares = {}
     for fall in FALLS:
-        rest = _residuals(replace(mixer, fall=fall), runs, usual)
-        squares[fall] = float(np.log(np.maximum((rest**2).sum(axis=1), TINY)).sum())
-    return replace(mixer, fall=min(squares, key=lambda fall: squares[fall]))
+        trial = replace(mixer, fall=fall)
+        rest = _residuals(trial, runs, usual)
+        by_target = (rest**2).sum(axis=1)
+        logs = np.log(np.maximum(by_target, TINY))
+        squares[fall] = float(logs.sum())
+    best = min(squares, key=lambda fall: squares[fall])
+    return replace(mixer, fall=best)
 
 
 def _residuals(mixer: Repeating, runs: Observations, near: Law) -> Array:
     """Returns (targets, runs) trusted residuals of the law that fits the runs best."""
     law = mixer.fit_law(runs, STEPS, near)
     spread = Spread.of(runs.losses)
-    rest = spread.tame(runs.losses) - mixer._losses_of(law, runs)
-    return np.asarray(trust(runs.losses, spread) * rest.T)
-
-
-def _scatter(residuals: Array, domains: int) -> Array:
-    """Returns (targets, 1) standard deviations, with the law's parameters counted off the runs."""
-    runs = residuals.shape[1]
-    freedom = max(runs - (4 + 2 * domains), runs / 4)
-    squares = (residuals**2).sum(axis=1, keepdims=True)
-    return np.asarray(np.maximum(np.sqrt(squares / freedom), TINY))
+    measured = spread.tame(runs.losses)
+    rest = measured - mixer._losses_of(law, runs)
+    trusted = trust(runs.losses, spread)
+    return np.asarray(trusted * rest.T)
 
 
 def _held_out(runs: Observations, learn: Callable[[Observations], Repeating]) -> Array:
     """Returns (runs,) squared errors of predictions by folds, in units of the targets' spread."""
-    fold = np.random.default_rng(0).permutation(len(runs.runs)) % FOLDS
-    deviation = np.maximum(Spread.of(runs.losses).deviation, TINY)
-    errors = np.zeros(len(runs.runs))
+    number = len(runs.runs)
+    rng = np.random.default_rng(0)
+    fold = rng.permutation(number) % FOLDS
+    spread = Spread.of(runs.losses)
+    deviation = np.maximum(spread.deviation, TINY)
+    errors = np.zeros(number)
     for k in range(FOLDS):
-        part = runs.only(fold != k)
-        left = runs.only(fold == k)
+        outside = fold == k
+        part = runs.only(~outside)
+        left = runs.only(outside)
         mixer = learn(part)
         law = mixer.fit_law(part, mixer.iterations)
-        rest = (mixer._losses_of(law, left) - left.losses) / deviation
-        errors[fold == k] = (rest**2).mean(axis=1)
+        missed = mixer._losses_of(law, left) - left.losses
+        standard = missed / deviation
+        errors[outside] = (standard**2).mean(axis=1)
     return errors
 
 
 def _is_better(errors: Array, others: Array) -> bool:
     """Returns whether errors (runs,) are less than others by more than two standard errors."""
     gain = others - errors
-    return bool(gain.mean() > SURE * gain.std(ddof=1) / np.sqrt(len(gain)))
+    deviation = gain.std(ddof=1)
+    doubt = SURE * deviation / np.sqrt(len(gain))
+    return bool(gain.mean() > doubt)

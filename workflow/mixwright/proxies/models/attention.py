@@ -160,6 +160,9 @@ class Heads(Function):
 def _turn(x: Tensor, rotation: Tensor, out: Tensor) -> None:
     """Writes x (n, T, s, h, d), its first r dimensions turned, to `out` of that size."""
     size = 2 * rotation.shape[1]
+    if x.stride(-1) != 1:
+        # A kernel of attention may lay a gradient so, and complex numbers need pairs side by side.
+        x = x.contiguous()
     pairs, rest = x.tensor_split([size], -1)
     out_pairs, out_rest = out.tensor_split([size], -1)
     if rest.shape[-1]:

@@ -19,6 +19,8 @@ from mixwright.proxies.models.strategy import add_product, product
 LEAST_ROWS, MOST_ROWS = DEVICE_LOGIT_ROWS
 # Logits that the plain path holds in float32, beside those of the products.
 WORKING = 1 << 26
+# Rows of so many numbers of 2 bytes begin at places that products and the kernel read fast.
+ALIGNED = 16
 
 # (logits (k, n, V), labels (k, n), scale or None) -> losses (k, n), float32.
 # With a scale the logits become scale * (P - Y).
@@ -51,7 +53,7 @@ def head_loss(
     groups, chunks = _cut(states, head)
     buffer = _buffer(groups, chunks, head, dtype)
     for at in groups:
-        matrix = head[at].to(dtype)
+        matrix = _matrix(head[at], dtype)
         terms = []
         for rows in chunks:
             x = states[at, rows].to(dtype)
@@ -85,7 +87,7 @@ def loglikelihoods(
     groups, chunks = _cut(states, head)
     buffer = _buffer(groups, chunks, head, dtype)
     for at in groups:
-        matrix = head[at].to(dtype)
+        matrix = _matrix(head[at], dtype)
         for rows in chunks:
             logits = _logits(states[at, rows].to(dtype), matrix, buffer)
             repeated = labels[rows].expand(len(logits), -1)
@@ -115,15 +117,30 @@ def _buffer(groups: list[slice], chunks: list[slice], head: Tensor, dtype: torch
     """Returns the memory (logits,) of any group's and any chunk's logits."""
     if not chunks:
         return torch.empty(0, dtype=dtype, device=head.device)
-    size = groups[0].stop * chunks[0].stop * head.shape[2]
+    size = groups[0].stop * chunks[0].stop * _aligned(head.shape[2])
     return torch.empty(size, dtype=dtype, device=head.device)
+
+
+def _aligned(columns: int) -> int:
+    """Returns the numbers from one row of so many columns to the next."""
+    return -(-columns // ALIGNED) * ALIGNED
+
+
+def _matrix(head: Tensor, dtype: torch.dtype) -> Tensor:
+    """Returns the matrix (k, W, V) of the products, whose rows are aligned where it is a copy."""
+    members, width, vocabulary = head.shape
+    if head.dtype == dtype or head.stride(2) != 1:
+        return head.to(dtype)
+    rows = head.new_empty(members, width, _aligned(vocabulary), dtype=dtype)
+    return rows[..., :vocabulary].copy_(head)
 
 
 def _logits(x: Tensor, matrix: Tensor, buffer: Tensor) -> Tensor:
     """Returns the logits (k, n, V) of x (k, n, W) and the matrix (k, W, V), in the buffer."""
-    size = (len(x), x.shape[1], matrix.shape[2])
-    logits = buffer[: size[0] * size[1] * size[2]].view(size)
-    return torch.bmm(x, matrix, out=logits)
+    vocabulary = matrix.shape[2]
+    size = (len(x), x.shape[1], _aligned(vocabulary))
+    rows = buffer[: size[0] * size[1] * size[2]].view(size)
+    return torch.bmm(x, matrix, out=rows[..., :vocabulary])
 
 
 def plain_losses(logits: Tensor, labels: Tensor, scale: float | None) -> Tensor:

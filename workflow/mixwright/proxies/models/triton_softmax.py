@@ -15,6 +15,23 @@ BLOCK = 8_192
 # Few rows are on a device at a time this way, so that the second pass reads them from its cache.
 MOST_WARPS = 32
 LOGITS_A_WARP = 256
+# Registers of a thread at most, so that two programs of MOST_WARPS are on a multiprocessor of
+# NVIDIA's at once: one reads while the other sums.
+REGISTERS = 32
+
+
+@triton.jit
+def _larger_and_total(x, largest, total):
+    """Returns the maximum and the sum of exponentials once these logits are among them."""
+    larger = tl.maximum(largest, tl.max(x, 0))
+    return larger, total * tl.exp(largest - larger) + tl.sum(tl.exp(x - larger), 0)
+
+
+@triton.jit
+def _slopes(x, normaliser, is_label, scale):
+    """Returns scale * (P - Y) of logits."""
+    slopes = tl.exp(x - normaliser)
+    return tl.where(is_label, slopes - 1.0, slopes) * scale
 
 
 @triton.jit
@@ -39,25 +56,45 @@ def _rows(
     label = tl.load(labels + member * label_member_stride + row * label_stride)
     at_label = tl.load(logits + label).to(tl.float32)
     columns = tl.arange(0, block)
+    # Whole blocks need no mask, which would part their loads where V is no multiple of 16.
+    whole = vocabulary // block * block
+    inside = whole + columns < vocabulary
     largest = float("-inf")
     total = 0.0
-    for start in range(0, vocabulary, block):
-        inside = start + columns < vocabulary
-        x = tl.load(logits + start + columns, mask=inside, other=float("-inf")).to(tl.float32)
-        larger = tl.maximum(largest, tl.max(x, 0))
-        total = total * tl.exp(largest - larger) + tl.sum(tl.exp(x - larger), 0)
-        largest = larger
+    for start in range(0, whole, block):
+        x = tl.load(logits + start + columns).to(tl.float32)
+        largest, total = _larger_and_total(x, largest, total)
+    if whole < vocabulary:
+        x = tl.load(logits + whole + columns, mask=inside, other=float("-inf")).to(tl.float32)
+        largest, total = _larger_and_total(x, largest, total)
     normaliser = largest + tl.log(total)
     tl.store(losses + member * loss_member_stride + row, normaliser - at_label)
     if writes:
         # The logit of the label has been read by every thread before any of them writes.
         tl.debug_barrier()
-        for start in range(0, vocabulary, block):
-            inside = start + columns < vocabulary
-            x = tl.load(logits + start + columns, mask=inside, other=float("-inf")).to(tl.float32)
-            slope = tl.exp(x - normaliser)
-            slope = tl.where(start + columns == label, slope - 1.0, slope) * scale
-            tl.store(logits + start + columns, slope.to(logits.dtype.element_ty), mask=inside)
+        for start in range(0, whole, block):
+            at = logits + start + columns
+            x = tl.load(at).to(tl.float32)
+            slopes = _slopes(x, normaliser, start + columns == label, scale)
+            tl.store(at, slopes.to(logits.dtype.element_ty))
+        if whole < vocabulary:
+            at = logits + whole + columns
+            x = tl.load(at, mask=inside, other=float("-inf")).to(tl.float32)
+            slopes = _slopes(x, normaliser, whole + columns == label, scale)
+            tl.store(at, slopes.to(logits.dtype.element_ty), mask=inside)
+
+
+def launched(vocabulary: int) -> dict[str, int]:
+    """Returns what a program of so many logits a row is launched with."""
+    block = min(BLOCK, triton.next_power_of_2(vocabulary))
+    most = MOST_WARPS
+    if torch.version.hip is not None:
+        # AMD's data centre GPUs have 64 threads a warp, and 1,024 a program as NVIDIA's.
+        most = MOST_WARPS // 2
+    options = {"block": block, "num_warps": min(most, max(4, block // LOGITS_A_WARP))}
+    if torch.version.cuda is not None:
+        options["maxnreg"] = REGISTERS
+    return options
 
 
 def losses_in_place(logits: Tensor, labels: Tensor, scale: float | None) -> Tensor:
@@ -71,8 +108,6 @@ def losses_in_place(logits: Tensor, labels: Tensor, scale: float | None) -> Tens
     """
     members, count, vocabulary = logits.shape
     losses = torch.empty(members, count, device=logits.device)
-    block = min(BLOCK, triton.next_power_of_2(vocabulary))
-    warps = min(MOST_WARPS, max(4, block // LOGITS_A_WARP))
     _rows[(count, members)](
         logits,
         labels,
@@ -85,7 +120,6 @@ def losses_in_place(logits: Tensor, labels: Tensor, scale: float | None) -> Tens
         labels.stride(1),
         losses.stride(0),
         writes=scale is not None,
-        block=block,
-        num_warps=warps,
+        **launched(vocabulary),
     )
     return losses
