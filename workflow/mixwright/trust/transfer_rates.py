@@ -200,7 +200,8 @@ def _shared(points: Sequence[Point]) -> Array:
     weights = points[-1].runs.weights
     everywhere = np.ones(len(weights), dtype=bool)
     for point in points:
-        everywhere &= _apart(weights, point).min(axis=1) < SAME
+        apart = _apart(weights, point)
+        everywhere &= apart.min(axis=1) < SAME
     # runs of one mixture count once
     return np.unique(weights[everywhere].round(9), axis=0)
 
@@ -208,8 +209,9 @@ def _shared(points: Sequence[Point]) -> Array:
 def _objective(point: Point, mixtures: Array, targets: Mapping[str, float]) -> Array:
     """Returns (mixtures,) weighted means of the targets at a point; less is better."""
     readout = Readout.of(targets, point.runs.targets, point.runs.metrics)
-    sign = -1.0 if readout.metric.higher else 1.0
-    values = sign * readout.objective(point.runs.losses)
+    values = readout.objective(point.runs.losses)
+    if readout.metric.higher:
+        values = -values
     same = _apart(mixtures, point) < 2 * SAME
     return np.asarray(same @ values / same.sum(axis=1))
 
@@ -229,8 +231,10 @@ def _gain(order: Array, usual: Array, truth: Array) -> Interval:
     differences = []
     for _ in range(DRAWS):
         drawn = rng.integers(len(truth), size=len(truth))
-        more = spearman(order[drawn], truth[drawn])
-        differences.append(more - spearman(usual[drawn], truth[drawn]))
+        truth_drawn = truth[drawn]
+        rank = spearman(order[drawn], truth_drawn)
+        usual_rank = spearman(usual[drawn], truth_drawn)
+        differences.append(rank - usual_rank)
     low, high = np.quantile(differences, [0.025, 0.975]).tolist()
     value = spearman(order, truth) - spearman(usual, truth)
     return Interval(value, min(value, low), max(value, high))
