@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.goal import Readout
 from mixwright.mixture import Array
@@ -40,7 +41,12 @@ class Point:
     @property
     def name(self) -> str:
         """What it is called."""
-        return in_words({"model": self.model, "tokens": self.tokens, "rate": self.rate})
+        return in_words(self.facts)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Its model, length and factor."""
+        return {"model": self.model, "tokens": self.tokens, "rate": self.rate}
 
     @property
     def size(self) -> tuple[float, int]:
@@ -67,7 +73,8 @@ class Rates:
         words = []
         for rate, rank in sorted(self.ranks.items()):
             words.append(f"rate x {rate:g} {_ranged(rank)}")
-        start = f"order of {self.reference}, by the proxies' {', '.join(words)}"
+        rates = ", ".join(words)
+        start = f"order of {self.reference}, by the proxies' {rates}"
         if self.best == 1:
             return f"{start}: the recipe's own rate ranks most like it"
         if self.gain.low > 0:
@@ -75,16 +82,22 @@ class Rates:
                 f"{start}: rate x {self.best:g} ranks more like it; multiply muon_lr and adam_lr"
                 f" of proxy.optimizer by {self.best:g}"
             )
+        gain = _ranged(self.gain)
         return (
             f"{start}: that rate x {self.best:g} is better than the recipe's own is not shown"
-            f" (difference {_ranged(self.gain)}); raise transfer.mixtures"
+            f" (difference {gain}); raise transfer.mixtures"
         )
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the key `rates` of `transfer.json`."""
         ranks = {f"{rate:g}": asdict(rank) for rate, rank in self.ranks.items()}
-        content = {"reference": self.reference, "ranks": ranks, "best": self.best}
-        return content | {"gain": asdict(self.gain), "advice": self.advice}
+        return {
+            "reference": self.reference,
+            "ranks": ranks,
+            "best": self.best,
+            "gain": asdict(self.gain),
+            "advice": self.advice,
+        }
 
 
 def transfers_json(
@@ -107,10 +120,12 @@ def transfers_json(
     compared = [transfer_of_runs(swarm, point.runs, targets) for point in points]
     combinations = []
     for point, result in zip(points, compared, strict=True):
-        facts = {"name": point.name, "model": point.model, "tokens": point.tokens}
-        combinations.append(facts | {"rate": point.rate} | result.as_json())
-    first = max(range(len(points)), key=lambda k: (points[k].size, -_off(points[k].rate)))
-    content = compared[first].as_json() | {"combinations": combinations}
+        facts = {"name": point.name} | point.facts
+        combinations.append(facts | result.as_json())
+    ranking = [(point.size, -_off(point.rate)) for point in points]
+    first = ranking.index(max(ranking))
+    content = compared[first].as_json()
+    content["combinations"] = combinations
     content["compared"] = points[first].name
     rates = rates_of([proxies, *points], targets)
     if rates is not None:
@@ -128,13 +143,16 @@ def dependence(points: Sequence[Point], compared: Sequence[Transfer], proxies: P
     words = []
     for point, result in zip(points, compared, strict=True):
         rank = result.ranks[MEAN]
-        if point.size == proxies.size and point.rate != proxies.rate and rank.high < AGREE:
+        if point.size != proxies.size or point.rate == proxies.rate:
+            continue
+        if rank.high < AGREE:
             words.append(f"rate x {point.rate:g} {_ranged(rank)}")
     if not words:
         return ""
+    rates = ", ".join(words)
     return (
         "The order of mixtures depends on the learning rate: rank correlation with the recipe's"
-        f" own rate at {', '.join(words)}. Noise of the runs has a part in that."
+        f" own rate at {rates}. Noise of the runs has a part in that."
     )
 
 
@@ -156,13 +174,26 @@ def rates_of(points: Sequence[Point], targets: Mapping[str, float]) -> Rates | N
     shared = _shared([*small, *large])
     if len(shared) < LEAST:
         return None
+
+    def objective(point: Point) -> Array:
+        return _objective(point, shared, targets)
+
+    def level(point: Point) -> float:
+        mean = objective(point).mean()
+        return float(mean)
+
     # a rate that trains the large model badly is no reference
-    reference = min(large, key=lambda point: float(_objective(point, shared, targets).mean()))
-    truth = _objective(reference, shared, targets)
-    orders = {point.rate: _objective(point, shared, targets) for point in small}
-    ranks = {rate: rank_interval(order, truth) for rate, order in orders.items()}
+    reference = min(large, key=level)
+    truth = objective(reference)
+    orders = {}
+    ranks = {}
+    for point in small:
+        order = objective(point)
+        orders[point.rate] = order
+        ranks[point.rate] = rank_interval(order, truth)
     best = max(ranks, key=lambda rate: (ranks[rate].value, -_off(rate)))
-    gain = _gain(orders[best], orders[proxies.rate], truth)
+    usual = orders[proxies.rate]
+    gain = _gain(orders[best], usual, truth)
     return Rates(reference.name, ranks, best, gain)
 
 
@@ -171,24 +202,31 @@ def _shared(points: Sequence[Point]) -> Array:
     weights = points[-1].runs.weights
     everywhere = np.ones(len(weights), dtype=bool)
     for point in points:
-        everywhere &= _apart(weights, point).min(axis=1) < SAME
+        nearest = _apart(weights, point).min(axis=1)
+        everywhere &= nearest < SAME
     # runs of one mixture count once
-    return np.unique(weights[everywhere].round(9), axis=0)
+    rounded = weights[everywhere].round(9)
+    return np.unique(rounded, axis=0)
 
 
 def _objective(point: Point, mixtures: Array, targets: Mapping[str, float]) -> Array:
     """Returns (mixtures,) weighted means of the targets at a point; less is better."""
     readout = Readout.of(targets, point.runs.targets, point.runs.metrics)
-    sign = -1.0 if readout.metric.higher else 1.0
-    values = sign * readout.objective(point.runs.losses)
+    values = readout.objective(point.runs.losses)
+    if readout.metric.higher:
+        values = -values
     same = _apart(mixtures, point) < 2 * SAME
-    return np.asarray(same @ values / same.sum(axis=1))
+    sums = same @ values
+    counts = same.sum(axis=1)
+    return np.asarray(sums / counts)
 
 
 def _apart(mixtures: Array, point: Point) -> Array:
     """Returns (mixtures, runs) by how much weights differ at the most."""
-    differences = np.abs(mixtures[:, None] - point.runs.weights[None])
-    return np.asarray(differences.max(axis=2))
+    weights = point.runs.weights
+    differences = mixtures[:, None] - weights[None]
+    apart: Array = np.abs(differences).max(axis=2)
+    return apart
 
 
 def _gain(order: Array, usual: Array, truth: Array) -> Interval:
@@ -197,19 +235,28 @@ def _gain(order: Array, usual: Array, truth: Array) -> Interval:
     Mixtures are drawn again with replacement, alike for both orders (a paired bootstrap).
     """
     rng = np.random.default_rng(0)
+    number = len(truth)
+
+    def difference(drawn: NDArray[np.int64]) -> float:
+        drawn_truth = truth[drawn]
+        of_order = spearman(order[drawn], drawn_truth)
+        of_usual = spearman(usual[drawn], drawn_truth)
+        return of_order - of_usual
+
     differences = []
     for _ in range(DRAWS):
-        drawn = rng.integers(len(truth), size=len(truth))
-        more = spearman(order[drawn], truth[drawn])
-        differences.append(more - spearman(usual[drawn], truth[drawn]))
-    low, high = np.quantile(differences, [0.025, 0.975]).tolist()
-    value = spearman(order, truth) - spearman(usual, truth)
+        drawn = rng.integers(number, size=number)
+        differences.append(difference(drawn))
+    ends = np.quantile(differences, [0.025, 0.975])
+    low, high = ends.tolist()
+    value = difference(np.arange(number))
     return Interval(value, min(value, low), max(value, high))
 
 
 def _off(rate: float) -> float:
     """How far a factor is from 1, alike for halves and doubles."""
-    return abs(float(np.log(rate)))
+    log = float(np.log(rate))
+    return abs(log)
 
 
 def _ranged(interval: Interval) -> str:
