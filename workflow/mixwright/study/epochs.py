@@ -32,8 +32,10 @@ def named(config: Mapping[str, Any], role: str) -> dict[str, Any]:
     if decided(config, role) is not None:
         return {}
     goal = config["goal"]
-    limits = {key: goal[key] for key in (*LIMITS, "max_epochs", "leave_target_out")}
-    return {"epochs": {AUTO: final_tokens(config), "limits": limits}}
+    keys = (*LIMITS, "max_epochs", "leave_target_out")
+    limits = {key: goal[key] for key in keys}
+    tokens = final_tokens(config)
+    return {"epochs": {AUTO: tokens, "limits": limits}}
 
 
 def decided(config: Mapping[str, Any], role: str) -> bool | None:
@@ -46,7 +48,10 @@ def decided(config: Mapping[str, Any], role: str) -> bool | None:
     setting = config["proxy"].get("simulated_epochs", False)
     if setting != AUTO:
         return bool(setting)
-    if not LEARNERS[config.get("learner", "causal-lm")].sized or role in WHOLE:
+    learner = config.get("learner", "causal-lm")
+    if not LEARNERS[learner].sized:
+        return False
+    if role in WHOLE:
         return False
     most = config["goal"]["max_epochs"]
     if most is not None and most <= REPEATED:
@@ -60,7 +65,11 @@ def may_repeat(goals: Iterable[Goal]) -> bool:
     Args:
         goals: over counted domains.
     """
-    return any((most_passes(goal) > REPEATED).any() for goal in goals)
+    for goal in goals:
+        repeated = most_passes(goal) > REPEATED
+        if repeated.any():
+            return True
+    return False
 
 
 def most_passes(goal: Goal) -> np.ndarray:
@@ -70,10 +79,15 @@ def most_passes(goal: Goal) -> np.ndarray:
     leaves beside the floors of the group's other domains.
     """
     lower, upper, groups = goal.bounds.parts
-    most = np.minimum(upper, 1 - (lower.sum() - lower))
+    others = lower.sum() - lower
+    most = np.minimum(upper, 1 - others)
     for group in groups:
         members = list(group.members)
-        others = lower[members].sum() - lower[members]
-        most[members] = np.minimum(most[members], group.upper - others)
+        floors = lower[members]
+        others = floors.sum() - floors
+        left = group.upper - others
+        most[members] = np.minimum(most[members], left)
     available = np.array([domain.available for domain in goal.domains])
-    return np.asarray(most * goal.tokens / np.maximum(available, 1.0))
+    tokens = most * goal.tokens
+    passes: np.ndarray = tokens / np.maximum(available, 1.0)
+    return passes
