@@ -101,7 +101,8 @@ def by_transfers(value: Value, bounds: Bounds, start: Array) -> Array:
     best = start
     least = float(value(best[None])[0])
     domains = len(start)
-    pairs = np.argwhere(~np.eye(domains, dtype=bool))
+    same = np.eye(domains, dtype=bool)
+    pairs = np.argwhere(~same)
     giving = pairs[:, 0]
     taking = pairs[:, 1]
     rows = np.arange(len(pairs))

@@ -105,7 +105,8 @@ class Plan:
             available = _drawn(rng, self.names)
         weights = self.importance
         if not weights:
-            weights = (1 / self.targets,) * self.targets
+            alike = 1 / self.targets
+            weights = (alike,) * self.targets
         names = [f"t{number:02}" for number in range(self.targets)]
         limits = {**NO_BOUNDS, "tokens": TOKENS, **self.limits}
         bounds = Bounds.of(available, **limits)
@@ -164,17 +165,17 @@ class Problem:
 def trained(problem: Problem, plan: Plan) -> Observations:
     """Returns the runs that the plan trains: its design, and its rounds, with noise."""
     goal = problem.goal
-    rng = np.random.default_rng([problem.seed, plan.runs, plan.rounds, 1])
+    seed = problem.seed
+    rng = np.random.default_rng([seed, plan.runs, plan.rounds, 1])
     sizes = _parts(plan.runs, plan.rounds)
     limits = {**plan.limits, "tokens": goal.tokens}
-    wanted = Wanted(goal.domains, limits, sizes[0], plan.method, seed=problem.seed)
+    wanted = Wanted(goal.domains, limits, sizes[0], plan.method, seed=seed)
     weights = designed(wanted).weights
     noise = plan.noise * _spread(problem)
     losses = _measured(problem.truth, weights, noise, rng)
     for number, size in enumerate(sizes[1:]):
         runs = _observed(goal, weights, losses)
-        seed = problem.seed + number
-        added = next_round(runs, goal, size, seed)
+        added = next_round(runs, goal, size, seed + number)
         measured = _measured(problem.truth, added, noise, rng)
         weights = np.concatenate([weights, added])
         losses = np.concatenate([losses, measured])
@@ -270,7 +271,9 @@ def _parts(runs: int, rounds: int) -> list[int]:
     if not 0 < rounds <= runs:
         raise MixwrightError(f"--rounds {rounds}: {runs} runs make 1 to {runs} rounds")
     least, more = divmod(runs, rounds)
-    return [least + (number < more) for number in range(rounds)]
+    greater = [least + 1] * more
+    others = [least] * (rounds - more)
+    return greater + others
 
 
 def _spread(problem: Problem) -> Array:

@@ -72,7 +72,7 @@ class Rates:
         """Which rate ranks most like the reference, and whether that is shown."""
         words = []
         for rate, rank in sorted(self.ranks.items()):
-            words.append(f"rate x {rate:g} {_ranged(rank)}")
+            words.append(_of_rate(rate, rank))
         rates = ", ".join(words)
         start = f"order of {self.reference}, by the proxies' {rates}"
         if self.best == 1:
@@ -90,7 +90,10 @@ class Rates:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the key `rates` of `transfer.json`."""
-        ranks = {f"{rate:g}": asdict(rank) for rate, rank in self.ranks.items()}
+        ranks = {}
+        for rate, rank in self.ranks.items():
+            word = f"{rate:g}"
+            ranks[word] = asdict(rank)
         return {
             "reference": self.reference,
             "ranks": ranks,
@@ -117,13 +120,18 @@ def transfers_json(
     Raises:
         MixwrightError: a combination has fewer than 4 mixtures.
     """
-    compared = [transfer_of_runs(swarm, point.runs, targets) for point in points]
+    compared = []
     combinations = []
-    for point, result in zip(points, compared, strict=True):
+    standings = []
+    for point in points:
+        result = transfer_of_runs(swarm, point.runs, targets)
+        compared.append(result)
         facts = {"name": point.name} | point.facts
         combinations.append(facts | result.as_json())
-    ranking = [(point.size, -_off(point.rate)) for point in points]
-    first = ranking.index(max(ranking))
+        standing = (point.size, -_off(point.rate))
+        standings.append(standing)
+    greatest = max(standings)
+    first = standings.index(greatest)
     content = compared[first].as_json()
     content["combinations"] = combinations
     content["compared"] = points[first].name
@@ -142,11 +150,13 @@ def dependence(points: Sequence[Point], compared: Sequence[Transfer], proxies: P
     """
     words = []
     for point, result in zip(points, compared, strict=True):
-        rank = result.ranks[MEAN]
-        if point.size != proxies.size or point.rate == proxies.rate:
+        if point.size != proxies.size:
             continue
+        if point.rate == proxies.rate:
+            continue
+        rank = result.ranks[MEAN]
         if rank.high < AGREE:
-            words.append(f"rate x {point.rate:g} {_ranged(rank)}")
+            words.append(_of_rate(point.rate, rank))
     if not words:
         return ""
     rates = ", ".join(words)
@@ -166,11 +176,13 @@ def rates_of(points: Sequence[Point], targets: Mapping[str, float]) -> Rates | N
         targets: target -> its weight in the mean.
     """
     proxies = points[0]
-    small = [point for point in points if point.size == proxies.size]
     largest = max(point.size for point in points)
-    if len(small) < 2 or largest <= proxies.size:
+    if largest <= proxies.size:
         return None
-    large = [point for point in points if point.size == largest]
+    small = _of_size(points, proxies.size)
+    if len(small) < 2:
+        return None
+    large = _of_size(points, largest)
     shared = _shared([*small, *large])
     if len(shared) < LEAST:
         return None
@@ -191,10 +203,19 @@ def rates_of(points: Sequence[Point], targets: Mapping[str, float]) -> Rates | N
         order = objective(point)
         orders[point.rate] = order
         ranks[point.rate] = rank_interval(order, truth)
-    best = max(ranks, key=lambda rate: (ranks[rate].value, -_off(rate)))
+
+    def standing(rate: float) -> tuple[float, float]:
+        # of equal ones the nearest to the recipe's own
+        return ranks[rate].value, -_off(rate)
+
+    best = max(ranks, key=standing)
     usual = orders[proxies.rate]
     gain = _gain(orders[best], usual, truth)
     return Rates(reference.name, ranks, best, gain)
+
+
+def _of_size(points: Sequence[Point], size: tuple[float, int]) -> list[Point]:
+    return [point for point in points if point.size == size]
 
 
 def _shared(points: Sequence[Point]) -> Array:
@@ -211,8 +232,9 @@ def _shared(points: Sequence[Point]) -> Array:
 
 def _objective(point: Point, mixtures: Array, targets: Mapping[str, float]) -> Array:
     """Returns (mixtures,) weighted means of the targets at a point; less is better."""
-    readout = Readout.of(targets, point.runs.targets, point.runs.metrics)
-    values = readout.objective(point.runs.losses)
+    runs = point.runs
+    readout = Readout.of(targets, runs.targets, runs.metrics)
+    values = readout.objective(runs.losses)
     if readout.metric.higher:
         values = -values
     same = _apart(mixtures, point) < 2 * SAME
@@ -250,7 +272,9 @@ def _gain(order: Array, usual: Array, truth: Array) -> Interval:
     ends = np.quantile(differences, [0.025, 0.975])
     low, high = ends.tolist()
     value = difference(np.arange(number))
-    return Interval(value, min(value, low), max(value, high))
+    low = min(value, low)
+    high = max(value, high)
+    return Interval(value, low, high)
 
 
 def _off(rate: float) -> float:
@@ -259,5 +283,11 @@ def _off(rate: float) -> float:
     return abs(log)
 
 
+def _of_rate(rate: float, rank: Interval) -> str:
+    ranged = _ranged(rank)
+    return f"rate x {rate:g} {ranged}"
+
+
 def _ranged(interval: Interval) -> str:
-    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    ends = f"[{interval.low:.2f}, {interval.high:.2f}]"
+    return f"{interval.value:.2f} {ends}"

@@ -87,7 +87,8 @@ class Repeating(Joint):
             covered = passes.tolist()
             plain = replace(plain, covered=tuple(covered))
         repeated = passes > LEARNED
-        if repeated.any() and len(runs.runs) >= 2 * FOLDS:
+        enough = len(runs.runs) >= 2 * FOLDS
+        if enough and repeated.any():
             shortest = float(runs.tokens.min())
             longest = float(runs.tokens.max())
             first = replace(plain, span=(shortest, longest), strength=FIRST)
@@ -180,7 +181,8 @@ class Repeating(Joint):
             decay = self.decays[i]
             low = self.lows[i]
             high = self.highs[i]
-            words.append(f"{name} {decay:.3g} [{low:.3g}, {high:.3g}]")
+            interval = f"[{low:.3g}, {high:.3g}]"
+            words.append(f"{name} {decay:.3g} {interval}")
         listed = ", ".join(words)
         return f"R* of the runs: {listed}"
 
@@ -204,13 +206,16 @@ def _supported(plain: Repeating, runs: Observations) -> Repeating:
         # in a fold one step from where all runs lead
         return _with_decays(with_decays, part, 1)
 
+    def with_fall(part: Observations) -> Repeating:
+        return _with_fall(plain, part)
+
     def with_both(part: Observations) -> Repeating:
         near = near_decays(part)
         return _with_fall(near, part)
 
     without = _held_out(runs, lambda part: plain)
     of_decays = _held_out(runs, near_decays)
-    of_fall = _held_out(runs, lambda part: _with_fall(plain, part))
+    of_fall = _held_out(runs, with_fall)
     errors = of_decays
     better = with_decays
     if of_fall.mean() < of_decays.mean():

@@ -76,14 +76,16 @@ class WideLaw(LawMixer):
         form = names[least]
         if errors[least] > CLEARLY * errors[0]:
             form = "plain"
-        law = _fitted(swarm, FORMS[form], self.iterations)
+        shape = FORMS[form]
+        law = _fitted(swarm, shape, self.iterations)
         return self._of_form(swarm, law, form, errors)
 
     def refit(self, observations: Observations) -> Self:
         """Returns a copy after a few steps from where this fit ended; the form stays."""
         swarm = self.usable(observations, "swarm", least=LEAST)
         steps = min(REFIT_STEPS, self.iterations)
-        law = _fitted(swarm, FORMS[self.form], steps, self.law)
+        form = FORMS[self.form]
+        law = _fitted(swarm, form, steps, self.law)
         return self._of_form(swarm, law, self.form, self.errors)
 
     @property
