@@ -59,7 +59,9 @@ def search(value: Value, bounds: Bounds, start: Array) -> Array:
         apart = np.diag(steps)
         up = np.maximum(w + apart, 0)
         down = np.maximum(w - apart, 0)
-        widths = np.diagonal(up) - np.diagonal(down)
+        highest = np.diagonal(up)
+        lowest = np.diagonal(down)
+        widths = highest - lowest
         rises = value(up) - value(down)
         return rises / widths
 
@@ -109,12 +111,15 @@ def by_transfers(value: Value, bounds: Bounds, start: Array) -> Array:
     moves = np.zeros((len(pairs), domains))
     moves[rows, giving] = -1
     moves[rows, taking] = 1
+    shares = TRANSFERS[:, None]
     for _ in range(ROUNDS):
         over = best - bounds.lower
         under = bounds.upper - best
-        room = np.minimum(over[giving], under[taking])
+        to_give = over[giving]
+        to_take = under[taking]
+        room = np.minimum(to_give, to_take)
         room = np.maximum(room, 0)
-        sizes = np.minimum(TRANSFERS[:, None], room)
+        sizes = np.minimum(shares, room)
         transfers = sizes[..., None] * moves
         tried = best + transfers.reshape(-1, domains)
         inside = bounds.contain(tried)

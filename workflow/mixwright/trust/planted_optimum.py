@@ -73,7 +73,8 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
     count = MORE_STARTS
     if truth.convex:
         count = STARTS
-    order = np.argsort(value(drawn))
+    values = value(drawn)
+    order = np.argsort(values)
     first = order[: count - 1]
     starts = [centre, *drawn[first]]
     if truth.gains is not None and not truth.convex:
@@ -81,7 +82,8 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
         steps = _Steps.of(gains, bounds)
         starts.append(steps.mixture(bounds))
     best = best_from(value, bounds, starts)
-    loss = float(value(best[None])[0])
+    losses = value(best[None])
+    loss = float(losses[0])
     missed = gap(truth, importance, bounds, best)
     return Optimum(best, loss, missed)
 

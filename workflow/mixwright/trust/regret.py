@@ -70,7 +70,7 @@ class Plan:
         """Names of the domains."""
         if self.own_names:
             return self.own_names
-        return tuple(f"d{number:02}" for number in range(self.domains))
+        return _numbered("d", 2, self.domains)
 
     @property
     def sentence(self) -> str:
@@ -107,7 +107,7 @@ class Plan:
         if not weights:
             alike = 1 / self.targets
             weights = (alike,) * self.targets
-        names = [f"t{number:02}" for number in range(self.targets)]
+        names = _numbered("t", 2, self.targets)
         limits = {**NO_BOUNDS, "tokens": TOKENS, **self.limits}
         bounds = Bounds.of(available, **limits)
         targets = dict(zip(names, weights, strict=True))
@@ -254,6 +254,15 @@ def _objective(truth: Truth, importance: Array, weights: Array) -> float:
     return float(values[0])
 
 
+def _numbered(letter: str, digits: int, count: int) -> tuple[str, ...]:
+    """Returns made-up names: a letter and a number of so many digits."""
+    names = []
+    for number in range(count):
+        suffix = str(number).zfill(digits)
+        names.append(letter + suffix)
+    return tuple(names)
+
+
 def _drawn(rng: np.random.Generator, names: Sequence[str]) -> tuple[Domain, ...]:
     """Domains of sizes that no one named."""
     concentration = np.full(len(names), SIZES)
@@ -297,7 +306,7 @@ def _measured(truth: Truth, weights: Array, noise: Array, rng: np.random.Generat
 def _observed(goal: Goal, weights: Array, losses: Array) -> Observations:
     """Returns runs of a swarm."""
     count = len(weights)
-    labels = tuple(f"r{number:04}" for number in range(count))
+    labels = _numbered("r", 4, count)
     roles = ("swarm",) * count
     amounts = weights * goal.tokens
     targets = tuple(goal.targets)

@@ -66,7 +66,8 @@ class FallingLaw(ScaledLaw):
         by_repeat = slower + undone
         # of weights, no longer of repetitions
         once = np.maximum(self.available, TINY)
-        by_weight = by_repeat * self.total**2 / once
+        by_token = by_repeat * self.total**2
+        by_weight = by_token / once
         falling = np.where(spent, 0.0, by_weight)
         bend = Law.bend(self, amounts)
         growth = Law.growth(self, amounts)
@@ -91,7 +92,8 @@ class FallingLaw(ScaledLaw):
 
     def _left(self, repeats: Array) -> Array:
         """Returns (..., domains) what R* leaves of a token's worth after so many repetitions."""
-        left: Array = np.exp(-repeats / self.decay)
+        decays = repeats / self.decay
+        left: Array = np.exp(-decays)
         return left
 
     def _repeats(self, w: Array) -> Array:

@@ -69,4 +69,6 @@ def roots_of(weights: Array) -> Array:
     first, second = np.triu_indices(domains, 1)
     positive = np.maximum(weights, 0)
     root = np.sqrt(positive)
-    return root[:, first] * root[:, second]
+    of_first = root[:, first]
+    of_second = root[:, second]
+    return of_first * of_second

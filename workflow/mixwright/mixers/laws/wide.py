@@ -74,7 +74,8 @@ class WideLaw(LawMixer):
         names = list(FORMS)
         least = int(errors.argmin())
         form = names[least]
-        if errors[least] > CLEARLY * errors[0]:
+        clearly = CLEARLY * errors[0]
+        if errors[least] > clearly:
             form = "plain"
         shape = FORMS[form]
         law = _fitted(swarm, shape, self.iterations)
@@ -119,7 +120,8 @@ class WideLaw(LawMixer):
         start = limits.start
         way = best - start
         shares = np.linspace(0, 1, WAY)
-        on_the_way = start + shares[:, None] * way
+        steps = shares[:, None] * way
+        on_the_way = start + steps
         allowed = limits.keep(law.predict(on_the_way))
         values = value(on_the_way)
         values = np.where(allowed, values, np.inf)
@@ -176,8 +178,9 @@ def held_out_errors(swarm: Observations) -> Array:
     losses = swarm.losses
     spread = Spread.of(losses)
     measured = spread.tame(losses)
-    trusted = trust(losses, spread).T * spread.varies
-    weight = trusted / spread.deviation
+    trusted = trust(losses, spread).T
+    counted = trusted * spread.varies
+    weight = counted / spread.deviation
     # The shuffle is fixed: the same runs fall into the same folds in whatever order they came.
     rng = np.random.default_rng(0)
     fold = mixture_folds(swarm.weights, FOLDS, rng)
