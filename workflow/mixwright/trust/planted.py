@@ -101,13 +101,15 @@ def log_linear(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
 
 def powers(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """Sums of separate powers: each domain is needed for itself."""
-    needs = 0.05 * rng.gamma(1, 1, (targets, domains))
+    shape = (targets, domains)
+    needs = 0.05 * rng.gamma(1, 1, shape)
 
     def lack(w: Array) -> Array:
         return (w + 0.02) ** -0.4
 
     def losses(w: Array) -> Array:
-        of_domains = needs * lack(w)[:, None, :]
+        lacks = lack(w)
+        of_domains = needs * lacks[:, None, :]
         return 2 + of_domains.sum(axis=2)
 
     def gains(importance: Array, at: Array) -> Gains:
@@ -161,7 +163,8 @@ def synergy(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
 
 def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """More of a domain is worth nothing from some share on."""
-    worth = 0.3 * rng.gamma(0.7, 1, (targets, domains))
+    shape = (targets, domains)
+    worth = 0.3 * rng.gamma(0.7, 1, shape)
     share = rng.uniform(0.02, 0.2, domains)
 
     def reached(w: Array) -> Array:
@@ -173,7 +176,8 @@ def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
         return lambda w: worths * reached(w)
 
     def losses(w: Array) -> Array:
-        of_domains = worth * reached(w)[:, None, :]
+        shares = reached(w)
+        of_domains = worth * shares[:, None, :]
         return 4 - of_domains.sum(axis=2)
 
     return Truth(losses, gains)
@@ -182,7 +186,8 @@ def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
 def harmful(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """The law, and domains that raise the loss."""
     plain = law(rng, domains, targets)
-    degree = rng.gamma(1, 0.6, (targets, domains))
+    shape = (targets, domains)
+    degree = rng.gamma(1, 0.6, shape)
     does_harm = rng.random(domains) < 0.4
     harm = degree * does_harm
 
@@ -215,9 +220,10 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
 
     def worth(w: Array) -> Array:
         once = np.minimum(w, held)
-        left = np.exp(-again(w) / 3)
-        repeats = held * 3 * (1 - left)
-        return once + repeats
+        repeats = again(w)
+        left = np.exp(-repeats / 3)
+        more = held * 3 * (1 - left)
+        return once + more
 
     def gains(importance: Array, at: Array) -> Gains:
         of_law = _gains_of(plain, importance, worth(at))
@@ -240,7 +246,8 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
 
 def thresholds(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """A domain helps once its share is over a threshold: not convex."""
-    worth = 0.3 * rng.gamma(0.7, 1, (targets, domains))
+    shape = (targets, domains)
+    worth = 0.3 * rng.gamma(0.7, 1, shape)
     from_share = rng.uniform(0.03, 0.25, domains)
 
     def risen(w: Array) -> Array:

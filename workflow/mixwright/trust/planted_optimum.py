@@ -73,7 +73,8 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
     count = MORE_STARTS
     if truth.convex:
         count = STARTS
-    order = np.argsort(value(drawn))
+    values = value(drawn)
+    order = np.argsort(values)
     first = order[: count - 1]
     starts = [centre, *drawn[first]]
     if truth.gains is not None and not truth.convex:
@@ -81,7 +82,8 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
         steps = _Steps.of(gains, bounds)
         starts.append(steps.mixture(bounds))
     best = best_from(value, bounds, starts)
-    loss = float(value(best[None])[0])
+    losses = value(best[None])
+    loss = float(losses[0])
     missed = gap(truth, importance, bounds, best)
     return Optimum(best, loss, missed)
 
@@ -226,14 +228,17 @@ class _Steps:
 
 def _on_grid(gains: Gains, bounds: Bounds) -> Array:
     """Returns (STEPS + 1, domains) gains of so many steps; minus infinity outside the bounds."""
+    lower, upper, _ = bounds.parts
     steps = np.arange(STEPS + 1)[:, None]
-    weights = np.minimum(steps / STEPS, bounds.upper)
-    fewest = bounds.lower * STEPS - 1e-9
-    most = np.ceil(bounds.upper * STEPS - 1e-9)
+    weights = np.minimum(steps / STEPS, upper)
+    fewest = lower * STEPS - 1e-9
+    last = upper * STEPS - 1e-9
+    most = np.ceil(last)
     too_few = steps < fewest
     too_many = steps > most
+    outside = too_few | too_many
     values = gains(weights)
-    return np.where(too_few | too_many, -np.inf, values)
+    return np.where(outside, -np.inf, values)
 
 
 def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:
@@ -274,5 +279,6 @@ def _prices(slope: Array, weights: Array, bounds: Bounds) -> Array:
     of_lower = np.where(low, below, 0)
     prices = of_upper + of_lower
     # a lower bound of 0 has no price: none is negative there
-    open_below = bounds.lower <= 0
-    return np.where(open_below, np.maximum(prices, 0), prices)
+    unpriced = bounds.lower <= 0
+    positive = np.maximum(prices, 0)
+    return np.where(unpriced, positive, prices)

@@ -54,18 +54,22 @@ class ShrunkDecays:
             precision = jacobian.T @ jacobian + prior
             standard = (here / sigma).ravel()
             off_centre = (logs - self.centre)[self.free]
-            pull = jacobian.T @ standard + off_centre / SHRINKAGE**2
+            by_runs = jacobian.T @ standard
+            by_centre = off_centre / SHRINKAGE**2
+            pull = by_runs + by_centre
             newton = -np.linalg.solve(precision, pull)
             step = np.zeros(domains)
-            step[self.free] = np.clip(newton, -LONGEST, LONGEST)
+            clipped = np.clip(newton, -LONGEST, LONGEST)
+            step[self.free] = clipped
             moved = self._moved(logs, step, here, sigma)
             if moved is None:
                 break
             logs, here = moved
             sigma = scatter(here, domains)
         covariance = np.linalg.inv(precision)
+        variances = np.diag(covariance)
         deviation = np.full(domains, SHRINKAGE)
-        deviation[self.free] = np.sqrt(np.diag(covariance))
+        deviation[self.free] = np.sqrt(variances)
         return logs, deviation
 
     def _jacobian(self, logs: Array, here: Array, sigma: Array) -> Array:
