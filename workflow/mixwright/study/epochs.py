@@ -88,6 +88,7 @@ def most_passes(goal: Goal) -> np.ndarray:
         left = group.upper - others
         most[members] = np.minimum(most[members], left)
     available = np.array([domain.available for domain in goal.domains])
+    once = np.maximum(available, 1.0)
     tokens = most * goal.tokens
-    passes: np.ndarray = tokens / np.maximum(available, 1.0)
+    passes: np.ndarray = tokens / once
     return passes

@@ -223,7 +223,8 @@ def _shared(points: Sequence[Point]) -> Array:
     weights = points[-1].runs.weights
     everywhere = np.ones(len(weights), dtype=bool)
     for point in points:
-        nearest = _apart(weights, point).min(axis=1)
+        apart = _apart(weights, point)
+        nearest = apart.min(axis=1)
         everywhere &= nearest < SAME
     # runs of one mixture count once
     rounded = weights[everywhere].round(9)
@@ -237,7 +238,8 @@ def _objective(point: Point, mixtures: Array, targets: Mapping[str, float]) -> A
     values = readout.objective(runs.losses)
     if readout.metric.higher:
         values = -values
-    same = _apart(mixtures, point) < 2 * SAME
+    apart = _apart(mixtures, point)
+    same = apart < 2 * SAME
     sums = same @ values
     counts = same.sum(axis=1)
     return np.asarray(sums / counts)
@@ -247,7 +249,8 @@ def _apart(mixtures: Array, point: Point) -> Array:
     """Returns (mixtures, runs) by how much weights differ at the most."""
     weights = point.runs.weights
     differences = mixtures[:, None] - weights[None]
-    apart: Array = np.abs(differences).max(axis=2)
+    distances = np.abs(differences)
+    apart: Array = distances.max(axis=2)
     return apart
 
 
