@@ -144,7 +144,9 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, kernel, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = str(kernel)
-        self.kernels.append(name)
+        # others ask for a device, for example
+        if kernel.namespace == "aten":
+            self.kernels.append(name)
         for tensor in _tensors((args, kwargs)):
             if tensor.device.type != "cuda":
                 raise GraphError(f"{name} reads a tensor {tuple(tensor.shape)} on the host")

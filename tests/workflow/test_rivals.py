@@ -21,13 +21,16 @@ STUDY: dict[str, Any] = {
         "code": {"source": "files", "files": "code.jsonl"},
     },
     "targets": {"held": {"source": "files", "files": "held.jsonl"}},
+    "validation": {"folds": 3, "draws": 10},
     "tokenizer": {"vocabulary": 300},
-    "proxy": {"model": "micro", "tokens": 8192, "batch": 4, "per_job": 1},
-    "designs": {"repeat": {"runs": 2}},
+    "proxy": {"model": "micro", "tokens": 8192, "batch": 4, "per_job": 8},
+    "designs": {"repeat": {"runs": 2}, "swarm": {"runs": 10}},
     "evaluation": {"tokens": 512, "steps": 1, "final_tokens": 512},
     "final": {"model": "micro", "batch": 4, "seeds": [1], "per_job": 8},
     "mixers": {
         "natural": {},
+        "best-of-swarm": {},
+        "best-source": {},
         "doremi": {"eta": 0.5},
         "odm": {},
         "fastmix": {"every": 4, "rate": 0.1},
@@ -115,10 +118,25 @@ def test_other_weights_of_targets_train_fastmix_alone_again(finished):
     assert jobs["train_proxies"] == 1
 
 
-def test_status_knows_every_run_of_a_rival(finished):
+def called(finished: Workshop, *words: str) -> str:
+    """What a command of mixwright prints."""
     environment = os.environ | {"PYTHONPATH": str(HOUSE / "workflow")}
-    command = [sys.executable, "-m", "mixwright", "status"]
+    command = [sys.executable, "-m", "mixwright", *words]
     options = {"cwd": finished.folder, "env": environment, "capture_output": True, "text": True}
-    lines = subprocess.run(command, check=True, **options).stdout
-    # two repeats, a reference, and a run of each rival
-    assert "proxies: 6 of 6 done\n" in lines
+    done = subprocess.run(command, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_status_knows_every_run_of_a_rival(finished):
+    # ten of the swarm, two vertices, two repeats, a reference, and a run of each rival
+    assert "proxies: 18 of 18 done\n" in called(finished, "status")
+
+
+def test_merged_vertices_are_compared_with_the_swarm(finished, results):
+    files = ["--study", "results/rivals/study.json", "--store", "results/store"]
+    called(finished, "merged", *files, "--to", "merged.json")
+    merged = json.loads((finished.folder / "merged.json").read_text())
+    assert merged["runs"] == 10 and set(merged["ranks"]) > {"mean of the targets", "held"}
+    # on words of its own each target is the better, the more of its domain was read
+    assert merged["ranks"]["mean of the targets"]["value"] > 0

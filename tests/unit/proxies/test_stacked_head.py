@@ -233,3 +233,21 @@ def test_the_kernel_can_be_compiled_for_a_gpu_that_is_not_here(tmp_path):
     """
     pytest.importorskip("triton")
     assert in_a_process(CUBIN, TRITON_CACHE_DIR=str(tmp_path)) == "compiled"
+
+
+@pytest.mark.parametrize(
+    ("cuda", "hip", "options"),
+    [
+        ("13.0", None, {"block": 8_192, "num_warps": 32, "maxnreg": 32}),
+        (None, "7.0", {"block": 8_192, "num_warps": 16}),
+    ],
+)
+def test_a_program_has_no_more_threads_and_registers_than_a_gpu_gives_it(
+    cuda, hip, options, monkeypatch
+):
+    pytest.importorskip("triton")
+    from mixwright.proxies.models.triton_softmax import launched
+
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    monkeypatch.setattr(torch.version, "hip", hip)
+    assert launched(50_432) == options

@@ -58,7 +58,7 @@ def test_a_second_model_size_sees_the_swarm_s_first_mixtures():
             {"transfer": {"model": "tiny-bert"}},
             "transfer.model tiny-bert is no model for learner causal-lm",
         ),
-        ({"transfer": {"mixtures": 6}}, "transfer.model is missing"),
+        ({"transfer": {"mixtures": 6}}, "transfer: nothing differs from the swarm"),
     ],
 )
 def test_a_second_size_that_cannot_be_is_refused(change, said):

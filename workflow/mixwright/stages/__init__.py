@@ -55,6 +55,9 @@ COMMANDS = {
         TABLES, "regret:regret", "Say how near so many runs come to the best mixture"
     ),
     "transfer": Command(TABLES, "trust:transfer", "Say whether a ranking holds at another size"),
+    "merged": Command(
+        MANAGE, "merged:merged", "Say whether merged proxies rank a study's mixtures"
+    ),
     "plan": Command(MANAGE, "plan:plan", "Say what a study takes: tokens, hours, disk, money"),
     "status": Command(MANAGE, "jobs:status", "Show how far the training of a study is"),
     "show": Command(MANAGE, "report:show", "Print the summary of a finished study"),

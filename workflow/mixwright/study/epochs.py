@@ -32,10 +32,8 @@ def named(config: Mapping[str, Any], role: str) -> dict[str, Any]:
     if decided(config, role) is not None:
         return {}
     goal = config["goal"]
-    keys = (*LIMITS, "max_epochs", "leave_target_out")
-    limits = {key: goal[key] for key in keys}
-    tokens = final_tokens(config)
-    return {"epochs": {AUTO: tokens, "limits": limits}}
+    limits = {key: goal[key] for key in (*LIMITS, "max_epochs", "leave_target_out")}
+    return {"epochs": {AUTO: final_tokens(config), "limits": limits}}
 
 
 def decided(config: Mapping[str, Any], role: str) -> bool | None:
@@ -48,10 +46,7 @@ def decided(config: Mapping[str, Any], role: str) -> bool | None:
     setting = config["proxy"].get("simulated_epochs", False)
     if setting != AUTO:
         return bool(setting)
-    learner = config.get("learner", "causal-lm")
-    if not LEARNERS[learner].sized:
-        return False
-    if role in WHOLE:
+    if not LEARNERS[config.get("learner", "causal-lm")].sized or role in WHOLE:
         return False
     most = config["goal"]["max_epochs"]
     if most is not None and most <= REPEATED:
@@ -66,8 +61,8 @@ def may_repeat(goals: Iterable[Goal]) -> bool:
         goals: over counted domains.
     """
     for goal in goals:
-        repeated = most_passes(goal) > REPEATED
-        if repeated.any():
+        passes = most_passes(goal)
+        if passes.max() > REPEATED:
             return True
     return False
 
@@ -79,16 +74,14 @@ def most_passes(goal: Goal) -> np.ndarray:
     leaves beside the floors of the group's other domains.
     """
     lower, upper, groups = goal.bounds.parts
-    others = lower.sum() - lower
-    most = np.minimum(upper, 1 - others)
+    floors_of_others = lower.sum() - lower
+    most = np.minimum(upper, 1 - floors_of_others)
     for group in groups:
         members = list(group.members)
         floors = lower[members]
-        others = floors.sum() - floors
-        left = group.upper - others
+        floors_of_others = floors.sum() - floors
+        left = group.upper - floors_of_others
         most[members] = np.minimum(most[members], left)
     available = np.array([domain.available for domain in goal.domains])
-    once = np.maximum(available, 1.0)
     tokens = most * goal.tokens
-    passes: np.ndarray = tokens / once
-    return passes
+    return np.asarray(tokens / np.maximum(available, 1.0))

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixwright.goal import Readout
 from mixwright.mixture import Array
@@ -41,12 +40,7 @@ class Point:
     @property
     def name(self) -> str:
         """What it is called."""
-        return in_words(self.facts)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Its model, length and factor."""
-        return {"model": self.model, "tokens": self.tokens, "rate": self.rate}
+        return in_words({"model": self.model, "tokens": self.tokens, "rate": self.rate})
 
     @property
     def size(self) -> tuple[float, int]:
@@ -72,9 +66,8 @@ class Rates:
         """Which rate ranks most like the reference, and whether that is shown."""
         words = []
         for rate, rank in sorted(self.ranks.items()):
-            words.append(_of_rate(rate, rank))
-        rates = ", ".join(words)
-        start = f"order of {self.reference}, by the proxies' {rates}"
+            words.append(f"rate x {rate:g} {_ranged(rank)}")
+        start = f"order of {self.reference}, by the proxies' {', '.join(words)}"
         if self.best == 1:
             return f"{start}: the recipe's own rate ranks most like it"
         if self.gain.low > 0:
@@ -82,18 +75,16 @@ class Rates:
                 f"{start}: rate x {self.best:g} ranks more like it; multiply muon_lr and adam_lr"
                 f" of proxy.optimizer by {self.best:g}"
             )
-        gain = _ranged(self.gain)
         return (
             f"{start}: that rate x {self.best:g} is better than the recipe's own is not shown"
-            f" (difference {gain}); raise transfer.mixtures"
+            f" (difference {_ranged(self.gain)}); raise transfer.mixtures"
         )
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the key `rates` of `transfer.json`."""
         ranks = {}
         for rate, rank in self.ranks.items():
-            word = f"{rate:g}"
-            ranks[word] = asdict(rank)
+            ranks[f"{rate:g}"] = asdict(rank)
         return {
             "reference": self.reference,
             "ranks": ranks,
@@ -120,18 +111,20 @@ def transfers_json(
     Raises:
         MixwrightError: a combination has fewer than 4 mixtures.
     """
-    compared = []
+    compared = [transfer_of_runs(swarm, point.runs, targets) for point in points]
     combinations = []
-    standings = []
-    for point in points:
-        result = transfer_of_runs(swarm, point.runs, targets)
-        compared.append(result)
-        facts = {"name": point.name} | point.facts
+    for point, result in zip(points, compared, strict=True):
+        facts = {
+            "name": point.name,
+            "model": point.model,
+            "tokens": point.tokens,
+            "rate": point.rate,
+        }
         combinations.append(facts | result.as_json())
-        standing = (point.size, -_off(point.rate))
-        standings.append(standing)
-    greatest = max(standings)
-    first = standings.index(greatest)
+    first = 0
+    for place, point in enumerate(points):
+        if _leads(point, points[first]):
+            first = place
     content = compared[first].as_json()
     content["combinations"] = combinations
     content["compared"] = points[first].name
@@ -150,19 +143,16 @@ def dependence(points: Sequence[Point], compared: Sequence[Transfer], proxies: P
     """
     words = []
     for point, result in zip(points, compared, strict=True):
-        if point.size != proxies.size:
-            continue
-        if point.rate == proxies.rate:
+        if point.size != proxies.size or point.rate == proxies.rate:
             continue
         rank = result.ranks[MEAN]
         if rank.high < AGREE:
-            words.append(_of_rate(point.rate, rank))
+            words.append(f"rate x {point.rate:g} {_ranged(rank)}")
     if not words:
         return ""
-    rates = ", ".join(words)
     return (
         "The order of mixtures depends on the learning rate: rank correlation with the recipe's"
-        f" own rate at {rates}. Noise of the runs has a part in that."
+        f" own rate at {', '.join(words)}. Noise of the runs has a part in that."
     )
 
 
@@ -176,46 +166,33 @@ def rates_of(points: Sequence[Point], targets: Mapping[str, float]) -> Rates | N
         targets: target -> its weight in the mean.
     """
     proxies = points[0]
+    small = [point for point in points if point.size == proxies.size]
     largest = max(point.size for point in points)
-    if largest <= proxies.size:
+    if len(small) < 2 or largest <= proxies.size:
         return None
-    small = _of_size(points, proxies.size)
-    if len(small) < 2:
-        return None
-    large = _of_size(points, largest)
+    large = [point for point in points if point.size == largest]
     shared = _shared([*small, *large])
     if len(shared) < LEAST:
         return None
-
-    def objective(point: Point) -> Array:
-        return _objective(point, shared, targets)
-
-    def level(point: Point) -> float:
-        mean = objective(point).mean()
-        return float(mean)
-
     # a rate that trains the large model badly is no reference
-    reference = min(large, key=level)
-    truth = objective(reference)
+    reference = large[0]
+    truth = _objective(reference, shared, targets)
+    for point in large[1:]:
+        losses = _objective(point, shared, targets)
+        if losses.mean() < truth.mean():
+            reference = point
+            truth = losses
     orders = {}
     ranks = {}
     for point in small:
-        order = objective(point)
+        order = _objective(point, shared, targets)
         orders[point.rate] = order
         ranks[point.rate] = rank_interval(order, truth)
-
-    def standing(rate: float) -> tuple[float, float]:
-        # of equal ones the nearest to the recipe's own
-        return ranks[rate].value, -_off(rate)
-
-    best = max(ranks, key=standing)
-    usual = orders[proxies.rate]
-    gain = _gain(orders[best], usual, truth)
+    # of rates that rank alike, the one nearest to the recipe's
+    nearest_first = sorted(ranks, key=_off)
+    best = max(nearest_first, key=lambda rate: ranks[rate].value)
+    gain = _gain(orders[best], orders[proxies.rate], truth)
     return Rates(reference.name, ranks, best, gain)
-
-
-def _of_size(points: Sequence[Point], size: tuple[float, int]) -> list[Point]:
-    return [point for point in points if point.size == size]
 
 
 def _shared(points: Sequence[Point]) -> Array:
@@ -224,34 +201,25 @@ def _shared(points: Sequence[Point]) -> Array:
     everywhere = np.ones(len(weights), dtype=bool)
     for point in points:
         apart = _apart(weights, point)
-        nearest = apart.min(axis=1)
-        everywhere &= nearest < SAME
+        everywhere &= apart.min(axis=1) < SAME
     # runs of one mixture count once
-    rounded = weights[everywhere].round(9)
-    return np.unique(rounded, axis=0)
+    return np.unique(weights[everywhere].round(9), axis=0)
 
 
 def _objective(point: Point, mixtures: Array, targets: Mapping[str, float]) -> Array:
     """Returns (mixtures,) weighted means of the targets at a point; less is better."""
-    runs = point.runs
-    readout = Readout.of(targets, runs.targets, runs.metrics)
-    values = readout.objective(runs.losses)
+    readout = Readout.of(targets, point.runs.targets, point.runs.metrics)
+    values = readout.objective(point.runs.losses)
     if readout.metric.higher:
         values = -values
-    apart = _apart(mixtures, point)
-    same = apart < 2 * SAME
-    sums = same @ values
-    counts = same.sum(axis=1)
-    return np.asarray(sums / counts)
+    same = _apart(mixtures, point) < 2 * SAME
+    return np.asarray(same @ values / same.sum(axis=1))
 
 
 def _apart(mixtures: Array, point: Point) -> Array:
     """Returns (mixtures, runs) by how much weights differ at the most."""
-    weights = point.runs.weights
-    differences = mixtures[:, None] - weights[None]
-    distances = np.abs(differences)
-    apart: Array = distances.max(axis=2)
-    return apart
+    differences = np.abs(mixtures[:, None] - point.runs.weights[None])
+    return np.asarray(differences.max(axis=2))
 
 
 def _gain(order: Array, usual: Array, truth: Array) -> Interval:
@@ -260,37 +228,29 @@ def _gain(order: Array, usual: Array, truth: Array) -> Interval:
     Mixtures are drawn again with replacement, alike for both orders (a paired bootstrap).
     """
     rng = np.random.default_rng(0)
-    number = len(truth)
-
-    def difference(drawn: NDArray[np.int64]) -> float:
-        drawn_truth = truth[drawn]
-        of_order = spearman(order[drawn], drawn_truth)
-        of_usual = spearman(usual[drawn], drawn_truth)
-        return of_order - of_usual
-
     differences = []
     for _ in range(DRAWS):
-        drawn = rng.integers(number, size=number)
-        differences.append(difference(drawn))
-    ends = np.quantile(differences, [0.025, 0.975])
-    low, high = ends.tolist()
-    value = difference(np.arange(number))
-    low = min(value, low)
-    high = max(value, high)
-    return Interval(value, low, high)
+        drawn = rng.integers(len(truth), size=len(truth))
+        truth_drawn = truth[drawn]
+        rank = spearman(order[drawn], truth_drawn)
+        usual_rank = spearman(usual[drawn], truth_drawn)
+        differences.append(rank - usual_rank)
+    low, high = np.quantile(differences, [0.025, 0.975]).tolist()
+    value = spearman(order, truth) - spearman(usual, truth)
+    return Interval(value, min(value, low), max(value, high))
+
+
+def _leads(point: Point, other: Point) -> bool:
+    """Whether a point is of a larger size than another, or of its size and nearer to rate 1."""
+    if point.size != other.size:
+        return point.size > other.size
+    return _off(point.rate) < _off(other.rate)
 
 
 def _off(rate: float) -> float:
     """How far a factor is from 1, alike for halves and doubles."""
-    log = float(np.log(rate))
-    return abs(log)
-
-
-def _of_rate(rate: float, rank: Interval) -> str:
-    ranged = _ranged(rank)
-    return f"rate x {rate:g} {ranged}"
+    return abs(float(np.log(rate)))
 
 
 def _ranged(interval: Interval) -> str:
-    ends = f"[{interval.low:.2f}, {interval.high:.2f}]"
-    return f"{interval.value:.2f} {ends}"
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"

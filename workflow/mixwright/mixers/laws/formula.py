@@ -46,7 +46,7 @@ OF_DOMAINS = ("K", "g", "beta", "t")
 
 def formula_of(mixer: Mixer) -> Formula | None:
     """Returns the law of a fitted mixer; None where it has no closed form that readers know."""
-    if isinstance(mixer, Repeating):
+    if isinstance(mixer, Repeating) and (mixer.decays or mixer.fall):
         # its amounts are those of one R* a domain
         return None
     if isinstance(mixer, LogLinear):

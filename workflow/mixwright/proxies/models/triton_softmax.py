@@ -87,7 +87,11 @@ def _rows(
 def launched(vocabulary: int) -> dict[str, int]:
     """Returns what a program of so many logits a row is launched with."""
     block = min(BLOCK, triton.next_power_of_2(vocabulary))
-    options = {"block": block, "num_warps": min(MOST_WARPS, max(4, block // LOGITS_A_WARP))}
+    most = MOST_WARPS
+    if torch.version.hip is not None:
+        # AMD's data centre GPUs have 64 threads a warp, and 1,024 a program as NVIDIA's.
+        most = MOST_WARPS // 2
+    options = {"block": block, "num_warps": min(most, max(4, block // LOGITS_A_WARP))}
     if torch.version.cuda is not None:
         options["maxnreg"] = REGISTERS
     return options
