@@ -101,7 +101,8 @@ def _constraints(bounds: Bounds) -> list[LinearConstraint]:
 def by_transfers(value: Value, bounds: Bounds, start: Array) -> Array:
     """Returns a mixture (domains,) that no transfer of weight between two domains makes better."""
     best = start
-    least = float(value(best[None])[0])
+    values = value(best[None])
+    least = float(values[0])
     domains = len(start)
     same = np.eye(domains, dtype=bool)
     pairs = np.argwhere(~same)

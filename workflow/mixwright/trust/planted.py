@@ -70,7 +70,8 @@ def law(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
         return level + scale * fallen
 
     def gains(importance: Array, at: Array) -> Gains:
-        there = effective(at[None])[0]
+        effective_there = effective(at[None])
+        there = effective_there[0]
         slope = there ** (-power - 1)
         worth = importance * scale * power * slope
 
@@ -138,7 +139,8 @@ def complements(rng: np.random.Generator, domains: int, targets: int = 3) -> Tru
         return 2 + fallen
 
     def gains(importance: Array, at: Array) -> Array:
-        there = effective(at[None])[0]
+        effective_there = effective(at[None])
+        there = effective_there[0]
         slope = there**-1.3
         worth = importance * 0.3 * slope
         weighted = np.einsum("k,kij->ij", worth, pairs)
@@ -226,12 +228,14 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
         return once + more
 
     def gains(importance: Array, at: Array) -> Gains:
-        of_law = _gains_of(plain, importance, worth(at))
+        amounts_there = worth(at)
+        of_law = _gains_of(plain, importance, amounts_there)
         harms = 0.05 * importance.sum() * held
 
         def less_harm(w: Array) -> Array:
             harmed = harms * again(w) ** 2
-            return of_law(worth(w)) - harmed
+            amounts = worth(w)
+            return of_law(amounts) - harmed
 
         return less_harm
 
@@ -239,7 +243,8 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
         squares = again(w) ** 2
         harm = squares @ held
         harmed = 0.05 * harm[:, None]
-        return plain(worth(w)) + harmed
+        amounts = worth(w)
+        return plain(amounts) + harmed
 
     return Truth(losses, gains)
 
@@ -256,7 +261,8 @@ def thresholds(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
         return 1 / (1 + left)
 
     def losses(w: Array) -> Array:
-        gained = risen(w) @ worth.T
+        shares = risen(w)
+        gained = shares @ worth.T
         return 4 - gained
 
     def gains(importance: Array, at: Array) -> Gains:

@@ -96,7 +96,8 @@ def gap(truth: Truth, importance: Array, bounds: Bounds, weights: Array) -> floa
     if truth.gains is None:
         return float("nan")
     gains = truth.gains(importance, weights)
-    there = float(gains(weights).sum())
+    gained = gains(weights)
+    there = float(gained.sum())
     if truth.convex:
         bound = _least_bound(gains, bounds)
     else:
@@ -131,7 +132,8 @@ def _slopes(gains: Gains, least: Array, most: Array) -> tuple[float, float]:
     ends = np.linspace(least, most, 1_001)
     widths = np.diff(ends, axis=0)
     widths = np.maximum(widths, 1e-12)
-    rises = np.diff(gains(ends), axis=0)
+    values = gains(ends)
+    rises = np.diff(values, axis=0)
     slopes = rises / widths
     low = float(slopes.min())
     high = float(slopes.max())
@@ -260,7 +262,8 @@ def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:
     at_lower = prices * bounds.lower
     worth = np.maximum(at_upper, at_lower)
     bound = greatest + float(worth.sum())
-    return max(0.0, bound - there)
+    missed = bound - there
+    return max(0.0, missed)
 
 
 def _prices(slope: Array, weights: Array, bounds: Bounds) -> Array:

@@ -45,16 +45,17 @@ class ShrunkDecays:
         A domain whose R* does not move has the deviation that it has without runs.
         """
         domains = len(logs)
+        number = len(self.free)
         here = self.residuals(logs)
         sigma = scatter(here, domains)
-        prior = np.eye(len(self.free)) / SHRINKAGE**2
+        prior = np.eye(number) / SHRINKAGE**2
         precision = prior
         for _ in range(rounds):
             jacobian = self._jacobian(logs, here, sigma)
             precision = jacobian.T @ jacobian + prior
-            standard = (here / sigma).ravel()
-            off_centre = (logs - self.centre)[self.free]
-            by_runs = jacobian.T @ standard
+            standard = here / sigma
+            off_centre = logs[self.free] - self.centre[self.free]
+            by_runs = jacobian.T @ standard.ravel()
             by_centre = off_centre / SHRINKAGE**2
             pull = by_runs + by_centre
             newton = -np.linalg.solve(precision, pull)

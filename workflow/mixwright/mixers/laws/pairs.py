@@ -32,7 +32,8 @@ class PairLaw(Law):
     def growth(self, w: Array) -> Array:
         """Returns (targets, domains) dS / dw at w (domains,)."""
         roots = np.sqrt(np.maximum(w, SMALLEST))
-        together = self.matrix() @ roots / roots
+        growth = self.matrix() @ roots
+        together = growth / roots
         alone = super().growth(w)
         return alone + together / 2
 
@@ -52,7 +53,8 @@ class PairLaw(Law):
         """Returns (targets, domains, domains) P, the same on both sides of its diagonal of 0."""
         m = self.transfer.shape[1]
         first, second = np.triu_indices(m, 1)
-        matrix = np.zeros((len(self.pairs), m, m))
+        targets = len(self.pairs)
+        matrix = np.zeros((targets, m, m))
         matrix[:, first, second] = self.pairs
         matrix[:, second, first] = self.pairs
         return matrix

@@ -98,7 +98,8 @@ class WideLaw(LawMixer):
         widths = [1, 1, 1, 1, m, m, m]
         ends = np.cumsum(widths)
         parts = np.split(self.parameters, ends, axis=1)
-        columns = [part[:, 0] for part in parts[:FIRST_BLOCK]]
+        numbers = parts[:FIRST_BLOCK]
+        columns = [part[:, 0] for part in numbers]
         blocks = parts[FIRST_BLOCK:]
         return PairLaw(*columns, *blocks)
 
@@ -122,7 +123,8 @@ class WideLaw(LawMixer):
         shares = np.linspace(0, 1, WAY)
         steps = shares[:, None] * way
         on_the_way = start + steps
-        allowed = limits.keep(law.predict(on_the_way))
+        losses = law.predict(on_the_way)
+        allowed = limits.keep(losses)
         values = value(on_the_way)
         values = np.where(allowed, values, np.inf)
         place = int(values.argmin())
@@ -159,8 +161,9 @@ class WideLaw(LawMixer):
             inside = scale_into(between, lower, upper, groups)
             leaning.append(inside)
         mixtures = np.stack(leaning)
-        losses = law.predict(mixtures) @ importance
-        order = np.argsort(losses, kind="stable")
+        losses = law.predict(mixtures)
+        values = losses @ importance
+        order = np.argsort(values, kind="stable")
         first = order[:LEANING]
         return [convex, even, *mixtures[first]]
 
