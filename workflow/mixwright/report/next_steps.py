@@ -71,7 +71,7 @@ def after_proposals(
         " and run the study again; runs that are there are not trained again. This takes the"
         " interval to narrow with the root of the number of runs.",
     )
-    if len(study.tables_of_role("swarm")) == 1 and not study.measured:
+    if not study.measured and study.designs["swarm"]["rounds"] == 1:
         steps += (
             f"Or set designs.swarm to runs: {2 * runs} and rounds: 2: the runs that are there are"
             " the first round, and half of the second one looks where the best mixture may be.",
