@@ -53,7 +53,7 @@ def test_a_method_is_charged_with_every_run_of_the_roles_that_it_reads(scores):
 
 
 def test_a_mixer_under_another_name_is_charged_with_what_its_method_reads(scores):
-    config = study_tables.study() | {"mixers": dict.fromkeys([*ARMS, "mine"], {})}
+    config = study_tables.study() | {"mixers": {arm: {} for arm in (*ARMS, "mine")}}
     study = Study(config | {"like": {"mine": "mixmin"}})
     renamed = pd.concat([scores, scores[scores.mixer == "regmix"].assign(mixer="mine")])
     table = gains(renamed, study=study).set_index("method")

@@ -112,9 +112,7 @@ def _axis(table: pd.DataFrame) -> tuple[list[float], float, float]:
     return [low, high], low - GAP * reach, reach
 
 
-def _places(
-    table: pd.DataFrame, log_tokens: list[float], zero: float, reach: float
-) -> list[float]:
+def _places(table: pd.DataFrame, log_tokens: list[float], zero: float, reach: float) -> list[float]:
     """Where each method stands: at its tokens, and beside those that share them."""
     places = []
     for row in table.itertuples():
