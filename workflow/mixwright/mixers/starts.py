@@ -35,64 +35,96 @@ def best_from(value: Value, bounds: Bounds, starts: Sequence[Array]) -> Array:
     """
     best = starts[0]
     for start in starts:
-        tried = np.stack([best, start, search(value, bounds, start)])
-        best = tried[int(value(tried).argmin())]
+        reached = search(value, bounds, start)
+        tried = np.stack([best, start, reached])
+        values = value(tried)
+        place = int(values.argmin())
+        best = tried[place]
     return by_transfers(value, bounds, best)
 
 
 def search(value: Value, bounds: Bounds, start: Array) -> Array:
     """Returns a local optimum (domains,) by sequential quadratic programming from a mixture."""
     lower, upper, groups = bounds.parts
-    floor = np.minimum(np.maximum(lower, NEAREST), upper)
+    nearest = np.maximum(lower, NEAREST)
+    floor = np.minimum(nearest, upper)
 
     def at(w: Array) -> float:
-        return float(value(np.maximum(w, 0)[None])[0])
+        positive = np.maximum(w, 0)
+        values = value(positive[None])
+        return float(values[0])
 
     def slopes(w: Array) -> Array:
-        step = np.maximum(1e-9, 1e-6 * w)
-        up = np.maximum(w + np.diag(step), 0)
-        down = np.maximum(w - np.diag(step), 0)
-        widths = np.diagonal(up) - np.diagonal(down)
-        return (value(up) - value(down)) / widths
+        steps = np.maximum(1e-9, 1e-6 * w)
+        apart = np.diag(steps)
+        up = np.maximum(w + apart, 0)
+        down = np.maximum(w - apart, 0)
+        highest = np.diagonal(up)
+        lowest = np.diagonal(down)
+        widths = highest - lowest
+        rises = value(up) - value(down)
+        return rises / widths
 
-    constraints = [LinearConstraint(np.ones((1, len(start))), 1.0, 1.0)]
-    if groups:
-        member = membership(groups, len(start))
-        for row, group in zip(member, groups, strict=True):
-            constraints.append(LinearConstraint(row[None], group.lower, group.upper))
+    first = np.clip(start, floor, upper)
+    limits = list(zip(floor, upper, strict=True))
     result = minimize(
         at,
-        np.clip(start, floor, upper),
+        first,
         jac=slopes,
         method="SLSQP",
-        bounds=list(zip(floor, upper, strict=True)),
-        constraints=constraints,
+        bounds=limits,
+        constraints=_constraints(bounds),
         options={"maxiter": 300, "ftol": 1e-12},
     )
-    if not np.isfinite(result.x).all():
+    reached = result.x
+    if not np.isfinite(reached).all():
         return start
-    return settle(np.clip(result.x, lower, upper), lower, upper, groups)
+    clipped = np.clip(reached, lower, upper)
+    return settle(clipped, lower, upper, groups)
+
+
+def _constraints(bounds: Bounds) -> list[LinearConstraint]:
+    """Returns what sums of weights must fulfil: they are a mixture, and inside groups' bounds."""
+    domains = len(bounds.lower)
+    everything = np.ones((1, domains))
+    constraints = [LinearConstraint(everything, 1.0, 1.0)]
+    groups = bounds.parts[2]
+    if not groups:
+        return constraints
+    member = membership(groups, domains)
+    for row, group in zip(member, groups, strict=True):
+        constraint = LinearConstraint(row[None], group.lower, group.upper)
+        constraints.append(constraint)
+    return constraints
 
 
 def by_transfers(value: Value, bounds: Bounds, start: Array) -> Array:
     """Returns a mixture (domains,) that no transfer of weight between two domains makes better."""
     best = start
-    least = float(value(best[None])[0])
+    values = value(best[None])
+    least = float(values[0])
     domains = len(start)
-    pairs = np.argwhere(~np.eye(domains, dtype=bool))
+    same = np.eye(domains, dtype=bool)
+    pairs = np.argwhere(~same)
     giving = pairs[:, 0]
     taking = pairs[:, 1]
+    rows = np.arange(len(pairs))
     moves = np.zeros((len(pairs), domains))
-    moves[np.arange(len(pairs)), giving] = -1
-    moves[np.arange(len(pairs)), taking] = 1
+    moves[rows, giving] = -1
+    moves[rows, taking] = 1
+    shares = TRANSFERS[:, None]
     for _ in range(ROUNDS):
-        room = np.minimum(
-            best[giving] - bounds.lower[giving],
-            bounds.upper[taking] - best[taking],
-        )
-        sizes = np.minimum(TRANSFERS[:, None], np.maximum(room, 0))
-        tried = best + (sizes[..., None] * moves).reshape(-1, domains)
-        tried = tried[bounds.contain(tried)]
+        over = best - bounds.lower
+        under = bounds.upper - best
+        to_give = over[giving]
+        to_take = under[taking]
+        room = np.minimum(to_give, to_take)
+        room = np.maximum(room, 0)
+        sizes = np.minimum(shares, room)
+        transfers = sizes[..., None] * moves
+        tried = best + transfers.reshape(-1, domains)
+        inside = bounds.contain(tried)
+        tried = tried[inside]
         if not len(tried):
             return best
         values = value(tried)

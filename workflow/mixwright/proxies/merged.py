@@ -75,6 +75,9 @@ def _scored(
     for start in range(0, len(mixtures), width):
         merged = merge(members, mixtures[start : start + width])
         scored = exam.loglikelihoods(merged, shape, PRECISIONS[proxy["precision"]])
-        columns = [losses(scored[target], text)[0] for target, text in targets.items()]
+        columns = []
+        for target, text in targets.items():
+            per_token, _ = losses(scored[target], text)
+            columns.append(per_token)
         parts.append(np.column_stack(columns))
     return np.concatenate(parts)

@@ -58,13 +58,16 @@ def repetition_caveats(
         if not _learned(study, mixture):
             continue
         for name, epochs in mixture.get("epochs", {}).items():
-            passes[name] = max(passes.get(name, 0.0), epochs or 0.0)
+            most = passes.get(name, 0.0)
+            passes[name] = max(most, epochs or 0.0)
     if not any(epochs > REPEATED for epochs in passes.values()):
         return []
     share = float(tokens.max()) / study.final_tokens
     words = []
-    for name, epochs in sorted(passes.items(), key=lambda item: -item[1]):
-        if epochs > REPEATED and max(epochs * share, 1.0) * REPEATED < epochs:
+    for name in sorted(passes, key=lambda name: -passes[name]):
+        epochs = passes[name]
+        of_proxies = max(epochs * share, 1.0)
+        if epochs > REPEATED * of_proxies:
             words.append(f"{name} ({epochs:.1f} passes)")
     if not words:
         return []

@@ -40,33 +40,43 @@ def merged(study: Path, store: Path, to: Path | None = None) -> None:
         )
     if not plan.learner.sized or plan.learner.masked:
         raise MixwrightError(f"{study}: models of its learner are not merged; use causal-lm")
-    listed = read_json(folder / "scored.json")
-    domains = plan.goal(train_domains(Path(listed["domains"]))).domains
-    runs = plan.runs["vertex"]
     computed, keys = _stored(plan, folder)
-    open_domain = plan.learner.function("open_domain")
-    shards = [open_domain(Path(path)) for path in listed["shards"]]
-    texts = {Path(path).stem: Examples.load(path) for path in listed["targets"]}
-    calibrated = plan.calibrated(json.loads(computed))
-    hold_gpu(plan.proxy)
-    mixtures = resolve_mixtures(runs, domains)
-    work = Work.of(runs, mixtures, shards, texts, calibrated)
+    work = _work(plan.calibrated(json.loads(computed)), folder)
     names = [shard.domain for shard in work.shards]
     ordered = [keys[name] for name in names]
+    targets = list(work.targets)
+    design = tables.read(folder / "design/swarm.parquet", tables.DESIGN)
+    measured = tables.read(folder / "losses/swarm.parquet", tables.LOSSES)
+    last = last_losses(measured)
+    wide = last.pivot(index="run", columns="target", values="loss")
+    trained = wide[targets].dropna()
+    weights = design_matrix(design, trained.index, names)
+    hold_gpu(plan.proxy)
     # here, for they import torch
     from mixwright.proxies.merged import merged_losses
     from mixwright.proxies.weights import Weights
 
-    design = tables.read(folder / "design/swarm.parquet", tables.DESIGN)
-    last = last_losses(tables.read(folder / "losses/swarm.parquet", tables.LOSSES))
-    wide = last.pivot(index="run", columns="target", values="loss").dropna()
-    weights = design_matrix(design, wide.index, names).to_numpy()
-    targets = list(work.targets)
-    losses = merged_losses(work, Weights(store), ordered, weights)
-    result = compare(targets, losses, wide[targets].to_numpy(), plan.target_weights)
+    losses = merged_losses(work, Weights(store), ordered, weights.to_numpy())
+    result = compare(targets, losses, trained.to_numpy(), plan.target_weights)
     log.info("%s", result.verdict)
     if to is not None:
         write_json(to, result.as_json())
+
+
+def _work(plan: Study, folder: Path) -> Work:
+    """The vertex runs, with the texts that they are scored on."""
+    listed = read_json(folder / "scored.json")
+    counted = train_domains(Path(listed["domains"]))
+    runs = plan.runs["vertex"]
+    mixtures = resolve_mixtures(runs, plan.goal(counted).domains)
+    open_domain = plan.learner.function("open_domain")
+    shards = []
+    for path in listed["shards"]:
+        shards.append(open_domain(Path(path)))
+    texts = {}
+    for path in listed["targets"]:
+        texts[Path(path).stem] = Examples.load(path)
+    return Work.of(runs, mixtures, shards, texts, plan)
 
 
 def _stored(plan: Study, folder: Path) -> tuple[str, dict[str, str]]:
@@ -76,7 +86,10 @@ def _stored(plan: Study, folder: Path) -> tuple[str, dict[str, str]]:
     for pack in plan.packs_of(["vertex"]):
         table = read_pack(folder / "packs" / f"{pack}.parquet")
         computed = table.schema.metadata[b"computed"].decode()
-        by_run = dict(zip(table["run"].to_pylist(), table["store_key"].to_pylist(), strict=True))
+        by_run = {}
+        for row in table.select(["run", "store_key"]).to_pylist():
+            by_run[row["run"]] = row["store_key"]
         for run in plan.packs[pack]:
-            keys[str(run.parameters["domain"])] = by_run[run.name]
+            domain = str(run.parameters["domain"])
+            keys[domain] = by_run[run.name]
     return computed, keys

@@ -60,7 +60,11 @@ def may_repeat(goals: Iterable[Goal]) -> bool:
     Args:
         goals: over counted domains.
     """
-    return any((most_passes(goal) > REPEATED).any() for goal in goals)
+    for goal in goals:
+        passes = most_passes(goal)
+        if passes.max() > REPEATED:
+            return True
+    return False
 
 
 def most_passes(goal: Goal) -> np.ndarray:
@@ -70,10 +74,14 @@ def most_passes(goal: Goal) -> np.ndarray:
     leaves beside the floors of the group's other domains.
     """
     lower, upper, groups = goal.bounds.parts
-    most = np.minimum(upper, 1 - (lower.sum() - lower))
+    floors_of_others = lower.sum() - lower
+    most = np.minimum(upper, 1 - floors_of_others)
     for group in groups:
         members = list(group.members)
-        others = lower[members].sum() - lower[members]
-        most[members] = np.minimum(most[members], group.upper - others)
+        floors = lower[members]
+        floors_of_others = floors.sum() - floors
+        left = group.upper - floors_of_others
+        most[members] = np.minimum(most[members], left)
     available = np.array([domain.available for domain in goal.domains])
-    return np.asarray(most * goal.tokens / np.maximum(available, 1.0))
+    tokens = most * goal.tokens
+    return np.asarray(tokens / np.maximum(available, 1.0))

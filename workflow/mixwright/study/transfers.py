@@ -30,9 +30,13 @@ def spelled(section: Mapping[str, Any], proxy: Mapping[str, Any]) -> list[dict[s
     """
     if section["model"] and section["models"]:
         raise MixwrightError("config: transfer: model and models say one thing; leave model out")
-    models = section["models"] or [section["model"] or proxy["model"]]
+    models = section["models"]
+    if not models:
+        models = [section["model"] or proxy["model"]]
     tokens = section["tokens"] or proxy["tokens"]
-    lengths = tokens if isinstance(tokens, list) else [tokens]
+    lengths = tokens
+    if not isinstance(tokens, list):
+        lengths = [tokens]
     # the old keys may ask for the swarm's own size again: a second look at the same numbers
     named = [(section["model"], lengths[0], 1)] if section["model"] else []
     usual = (proxy["model"], proxy["tokens"])
@@ -58,12 +62,17 @@ def combinations_of(config: Mapping[str, Any]) -> tuple[Combination, ...]:
     if "combinations" in section:
         return tuple(section["combinations"])
     # as earlier versions wrote a study.json
-    return ({**{key: section[key] for key in ("model", "shape", "tokens")}, "rate": 1},)
+    combination = {"rate": 1}
+    for key in ("model", "shape", "tokens"):
+        combination[key] = section[key]
+    return (combination,)
 
 
 def proxy_at(proxy: Mapping[str, Any], combination: Combination) -> dict[str, Any]:
     """Returns the section `proxy` as the runs of a combination see it."""
-    section = {**proxy, **{key: combination[key] for key in ("model", "shape", "tokens")}}
+    section = dict(proxy)
+    for key in ("model", "shape", "tokens"):
+        section[key] = combination[key]
     rate = combination["rate"]
     if rate != 1:
         optimizer = dict(proxy["optimizer"])
@@ -75,6 +84,10 @@ def proxy_at(proxy: Mapping[str, Any], combination: Combination) -> dict[str, An
 
 def in_words(combination: Combination) -> str:
     """Returns a combination's name: `small, 400,000 tokens, rate x 0.3`."""
-    words = f"{combination['model']}, {combination['tokens']:,} tokens"
+    model = combination["model"]
+    tokens = combination["tokens"]
     rate = combination["rate"]
-    return words if rate == 1 else f"{words}, rate x {rate:g}"
+    words = f"{model}, {tokens:,} tokens"
+    if rate == 1:
+        return words
+    return f"{words}, rate x {rate:g}"

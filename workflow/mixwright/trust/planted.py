@@ -70,7 +70,8 @@ def law(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
         return level + scale * fallen
 
     def gains(importance: Array, at: Array) -> Gains:
-        there = effective(at[None])[0]
+        effective_there = effective(at[None])
+        there = effective_there[0]
         slope = there ** (-power - 1)
         worth = importance * scale * power * slope
 
@@ -101,13 +102,15 @@ def log_linear(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
 
 def powers(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """Sums of separate powers: each domain is needed for itself."""
-    needs = 0.05 * rng.gamma(1, 1, (targets, domains))
+    shape = (targets, domains)
+    needs = 0.05 * rng.gamma(1, 1, shape)
 
     def lack(w: Array) -> Array:
         return (w + 0.02) ** -0.4
 
     def losses(w: Array) -> Array:
-        of_domains = needs * lack(w)[:, None, :]
+        lacks = lack(w)
+        of_domains = needs * lacks[:, None, :]
         return 2 + of_domains.sum(axis=2)
 
     def gains(importance: Array, at: Array) -> Gains:
@@ -136,7 +139,8 @@ def complements(rng: np.random.Generator, domains: int, targets: int = 3) -> Tru
         return 2 + fallen
 
     def gains(importance: Array, at: Array) -> Array:
-        there = effective(at[None])[0]
+        effective_there = effective(at[None])
+        there = effective_there[0]
         slope = there**-1.3
         worth = importance * 0.3 * slope
         weighted = np.einsum("k,kij->ij", worth, pairs)
@@ -161,7 +165,8 @@ def synergy(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
 
 def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """More of a domain is worth nothing from some share on."""
-    worth = 0.3 * rng.gamma(0.7, 1, (targets, domains))
+    shape = (targets, domains)
+    worth = 0.3 * rng.gamma(0.7, 1, shape)
     share = rng.uniform(0.02, 0.2, domains)
 
     def reached(w: Array) -> Array:
@@ -173,7 +178,8 @@ def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
         return lambda w: worths * reached(w)
 
     def losses(w: Array) -> Array:
-        of_domains = worth * reached(w)[:, None, :]
+        shares = reached(w)
+        of_domains = worth * shares[:, None, :]
         return 4 - of_domains.sum(axis=2)
 
     return Truth(losses, gains)
@@ -182,7 +188,8 @@ def saturating(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
 def harmful(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """The law, and domains that raise the loss."""
     plain = law(rng, domains, targets)
-    degree = rng.gamma(1, 0.6, (targets, domains))
+    shape = (targets, domains)
+    degree = rng.gamma(1, 0.6, shape)
     does_harm = rng.random(domains) < 0.4
     harm = degree * does_harm
 
@@ -215,17 +222,20 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
 
     def worth(w: Array) -> Array:
         once = np.minimum(w, held)
-        left = np.exp(-again(w) / 3)
-        repeats = held * 3 * (1 - left)
-        return once + repeats
+        repeats = again(w)
+        left = np.exp(-repeats / 3)
+        more = held * 3 * (1 - left)
+        return once + more
 
     def gains(importance: Array, at: Array) -> Gains:
-        of_law = _gains_of(plain, importance, worth(at))
+        amounts_there = worth(at)
+        of_law = _gains_of(plain, importance, amounts_there)
         harms = 0.05 * importance.sum() * held
 
         def less_harm(w: Array) -> Array:
             harmed = harms * again(w) ** 2
-            return of_law(worth(w)) - harmed
+            amounts = worth(w)
+            return of_law(amounts) - harmed
 
         return less_harm
 
@@ -233,14 +243,16 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
         squares = again(w) ** 2
         harm = squares @ held
         harmed = 0.05 * harm[:, None]
-        return plain(worth(w)) + harmed
+        amounts = worth(w)
+        return plain(amounts) + harmed
 
     return Truth(losses, gains)
 
 
 def thresholds(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     """A domain helps once its share is over a threshold: not convex."""
-    worth = 0.3 * rng.gamma(0.7, 1, (targets, domains))
+    shape = (targets, domains)
+    worth = 0.3 * rng.gamma(0.7, 1, shape)
     from_share = rng.uniform(0.03, 0.25, domains)
 
     def risen(w: Array) -> Array:
@@ -249,7 +261,8 @@ def thresholds(rng: np.random.Generator, domains: int, targets: int = 3) -> Trut
         return 1 / (1 + left)
 
     def losses(w: Array) -> Array:
-        gained = risen(w) @ worth.T
+        shares = risen(w)
+        gained = shares @ worth.T
         return 4 - gained
 
     def gains(importance: Array, at: Array) -> Gains:

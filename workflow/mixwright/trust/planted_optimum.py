@@ -73,7 +73,8 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
     count = MORE_STARTS
     if truth.convex:
         count = STARTS
-    order = np.argsort(value(drawn))
+    values = value(drawn)
+    order = np.argsort(values)
     first = order[: count - 1]
     starts = [centre, *drawn[first]]
     if truth.gains is not None and not truth.convex:
@@ -81,7 +82,8 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
         steps = _Steps.of(gains, bounds)
         starts.append(steps.mixture(bounds))
     best = best_from(value, bounds, starts)
-    loss = float(value(best[None])[0])
+    losses = value(best[None])
+    loss = float(losses[0])
     missed = gap(truth, importance, bounds, best)
     return Optimum(best, loss, missed)
 
@@ -94,7 +96,8 @@ def gap(truth: Truth, importance: Array, bounds: Bounds, weights: Array) -> floa
     if truth.gains is None:
         return float("nan")
     gains = truth.gains(importance, weights)
-    there = float(gains(weights).sum())
+    gained = gains(weights)
+    there = float(gained.sum())
     if truth.convex:
         bound = _least_bound(gains, bounds)
     else:
@@ -129,7 +132,8 @@ def _slopes(gains: Gains, least: Array, most: Array) -> tuple[float, float]:
     ends = np.linspace(least, most, 1_001)
     widths = np.diff(ends, axis=0)
     widths = np.maximum(widths, 1e-12)
-    rises = np.diff(gains(ends), axis=0)
+    values = gains(ends)
+    rises = np.diff(values, axis=0)
     slopes = rises / widths
     low = float(slopes.min())
     high = float(slopes.max())
@@ -226,14 +230,17 @@ class _Steps:
 
 def _on_grid(gains: Gains, bounds: Bounds) -> Array:
     """Returns (STEPS + 1, domains) gains of so many steps; minus infinity outside the bounds."""
+    lower, upper, _ = bounds.parts
     steps = np.arange(STEPS + 1)[:, None]
-    weights = np.minimum(steps / STEPS, bounds.upper)
-    fewest = bounds.lower * STEPS - 1e-9
-    most = np.ceil(bounds.upper * STEPS - 1e-9)
+    weights = np.minimum(steps / STEPS, upper)
+    fewest = lower * STEPS - 1e-9
+    last = upper * STEPS - 1e-9
+    most = np.ceil(last)
     too_few = steps < fewest
     too_many = steps > most
+    outside = too_few | too_many
     values = gains(weights)
-    return np.where(too_few | too_many, -np.inf, values)
+    return np.where(outside, -np.inf, values)
 
 
 def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:
@@ -255,7 +262,8 @@ def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:
     at_lower = prices * bounds.lower
     worth = np.maximum(at_upper, at_lower)
     bound = greatest + float(worth.sum())
-    return max(0.0, bound - there)
+    missed = bound - there
+    return max(0.0, missed)
 
 
 def _prices(slope: Array, weights: Array, bounds: Bounds) -> Array:
@@ -274,5 +282,6 @@ def _prices(slope: Array, weights: Array, bounds: Bounds) -> Array:
     of_lower = np.where(low, below, 0)
     prices = of_upper + of_lower
     # a lower bound of 0 has no price: none is negative there
-    open_below = bounds.lower <= 0
-    return np.where(open_below, np.maximum(prices, 0), prices)
+    unpriced = bounds.lower <= 0
+    positive = np.maximum(prices, 0)
+    return np.where(unpriced, positive, prices)

@@ -70,7 +70,7 @@ class Plan:
         """Names of the domains."""
         if self.own_names:
             return self.own_names
-        return tuple(f"d{number:02}" for number in range(self.domains))
+        return _numbered("d", 2, self.domains)
 
     @property
     def sentence(self) -> str:
@@ -78,8 +78,10 @@ class Plan:
         runs = f"{self.runs} runs"
         if self.rounds > 1:
             runs += f" in {self.rounds} rounds"
-        shape = f"{counted(self.domains, 'domain')}, {counted(self.targets, 'target')}"
-        return f"{shape}, {runs}, noise {self.noise:.3g} of the spread, {self.mixer}"
+        domains = counted(self.domains, "domain")
+        targets = counted(self.targets, "target")
+        noise = f"noise {self.noise:.3g} of the spread"
+        return f"{domains}, {targets}, {runs}, {noise}, {self.mixer}"
 
     def check(self) -> None:
         """Refuses a plan that cannot be played.
@@ -98,9 +100,14 @@ class Plan:
 
     def goal_of(self, rng: np.random.Generator, seed: int) -> Goal:
         """Returns the goal of a problem."""
-        available = self.available or _drawn(rng, self.names)
-        weights = self.importance or (1 / self.targets,) * self.targets
-        names = [f"t{number:02}" for number in range(self.targets)]
+        available = self.available
+        if not available:
+            available = _drawn(rng, self.names)
+        weights = self.importance
+        if not weights:
+            alike = 1 / self.targets
+            weights = (alike,) * self.targets
+        names = _numbered("t", 2, self.targets)
         limits = {**NO_BOUNDS, "tokens": TOKENS, **self.limits}
         bounds = Bounds.of(available, **limits)
         targets = dict(zip(names, weights, strict=True))
@@ -122,47 +129,56 @@ class Problem:
     @classmethod
     def of(cls, kind: str, seed: int, plan: Plan) -> "Problem":
         """Plants a truth: the same kind, seed and numbers give the same one."""
+        domains = plan.domains
+        targets = plan.targets
         place = list(KINDS).index(kind)
-        rng = np.random.default_rng([seed, plan.domains, plan.targets, place])
-        truth = KINDS[kind](rng, plan.domains, plan.targets)
+        rng = np.random.default_rng([seed, domains, targets, place])
+        planted = KINDS[kind]
+        truth = planted(rng, domains, targets)
         goal = plan.goal_of(rng, seed)
-        importance = np.array(list(goal.targets.values()))
-        even = scale_into(np.full(plan.domains, 1 / plan.domains), *goal.bounds.parts)
+        importance = _importance(goal)
+        equal = np.full(domains, 1 / domains)
+        even = scale_into(equal, *goal.bounds.parts)
         best = optimum(truth, importance, goal.bounds, seed)
-        uniform = float((truth(even[None]) @ importance)[0])
+        uniform = _objective(truth, importance, even)
         return cls(kind, seed, truth, goal, best, uniform)
 
     def regret(self, weights: Array) -> float:
         """Returns the regret of a mixture (domains,) as a share of uniform's."""
-        loss = float((self.truth(weights[None]) @ self.importance)[0])
-        return max(0.0, (loss - self.best.loss) / self.room)
+        loss = _objective(self.truth, self.importance, weights)
+        missed = loss - self.best.loss
+        share = missed / self.room
+        return max(0.0, share)
 
     @property
     def importance(self) -> Array:
         """(targets,) weights of the losses in f."""
-        return np.array(list(self.goal.targets.values()))
+        return _importance(self.goal)
 
     @property
     def room(self) -> float:
         """What uniform misses, nats/token."""
-        return max(self.uniform - self.best.loss, LEAST_ROOM)
+        missed = self.uniform - self.best.loss
+        return max(missed, LEAST_ROOM)
 
 
 def trained(problem: Problem, plan: Plan) -> Observations:
     """Returns the runs that the plan trains: its design, and its rounds, with noise."""
     goal = problem.goal
-    rng = np.random.default_rng([problem.seed, plan.runs, plan.rounds, 1])
+    seed = problem.seed
+    rng = np.random.default_rng([seed, plan.runs, plan.rounds, 1])
     sizes = _parts(plan.runs, plan.rounds)
     limits = {**plan.limits, "tokens": goal.tokens}
-    wanted = Wanted(goal.domains, limits, sizes[0], plan.method, seed=problem.seed)
+    wanted = Wanted(goal.domains, limits, sizes[0], plan.method, seed=seed)
     weights = designed(wanted).weights
-    spread = _spread(problem, rng)
-    losses = _measured(problem.truth, weights, plan.noise * spread, rng)
+    noise = plan.noise * _spread(problem)
+    losses = _measured(problem.truth, weights, noise, rng)
     for number, size in enumerate(sizes[1:]):
         runs = _observed(goal, weights, losses)
-        added = next_round(runs, goal, size, problem.seed + number)
+        added = next_round(runs, goal, size, seed + number)
+        measured = _measured(problem.truth, added, noise, rng)
         weights = np.concatenate([weights, added])
-        losses = np.concatenate([losses, _measured(problem.truth, added, plan.noise * spread, rng)])
+        losses = np.concatenate([losses, measured])
     return _observed(goal, weights, losses)
 
 
@@ -183,13 +199,16 @@ def regrets(
         for kind in kinds:
             problem = Problem.of(kind, seed, plan)
             runs = trained(problem, plan)
-            proposed = method.fit(runs).propose(problem.goal).weights
-            first = runs.weights[(runs.losses @ problem.importance).argmin()]
+            fitted = method.fit(runs)
+            proposed = fitted.propose(problem.goal).weights
+            measured = runs.losses @ problem.importance
+            place = int(measured.argmin())
+            best_run = runs.weights[place]
             yield {
                 "kind": kind,
                 "seed": seed,
                 "regret": problem.regret(proposed),
-                "best_run": problem.regret(first),
+                "best_run": problem.regret(best_run),
                 "gap": problem.best.gap / problem.room,
             }
 
@@ -204,27 +223,55 @@ def by_kind(rows: pd.DataFrame) -> pd.DataFrame:
     names = dict.fromkeys(rows.kind)
     records = []
     for name in [*names, ALL]:
-        part = rows if name == ALL else rows[rows.kind == name]
-        records.append(
-            {
-                "kind": name,
-                "problems": len(part),
-                "median": part.regret.median(),
-                "mean": part.regret.mean(),
-                "worst_tenth": part.regret.quantile(0.9),
-                "worse": int((part.regret > 1).sum()),
-                "best_run": part.best_run.median(),
-            }
-        )
+        part = rows
+        if name != ALL:
+            part = rows[rows.kind == name]
+        regret = part.regret
+        worse = regret > 1
+        record = {
+            "kind": name,
+            "problems": len(part),
+            "median": regret.median(),
+            "mean": regret.mean(),
+            "worst_tenth": regret.quantile(0.9),
+            "worse": int(worse.sum()),
+            "best_run": part.best_run.median(),
+        }
+        records.append(record)
     return pd.DataFrame(records)
+
+
+def _importance(goal: Goal) -> Array:
+    """Returns (targets,) weights of the losses in f."""
+    weights = goal.targets.values()
+    return np.array(list(weights))
+
+
+def _objective(truth: Truth, importance: Array, weights: Array) -> float:
+    """Returns f of a mixture (domains,), nats/token."""
+    losses = truth(weights[None])
+    values = losses @ importance
+    return float(values[0])
+
+
+def _numbered(letter: str, digits: int, count: int) -> tuple[str, ...]:
+    """Returns made-up names: a letter and a number of so many digits."""
+    names = []
+    for number in range(count):
+        suffix = str(number).zfill(digits)
+        names.append(letter + suffix)
+    return tuple(names)
 
 
 def _drawn(rng: np.random.Generator, names: Sequence[str]) -> tuple[Domain, ...]:
     """Domains of sizes that no one named."""
-    shares = rng.dirichlet(np.full(len(names), SIZES))
+    concentration = np.full(len(names), SIZES)
+    shares = rng.dirichlet(concentration)
     available = []
     for name, share in zip(names, shares, strict=True):
-        available.append(Domain(name, max(1, round(HELD * share))))
+        tokens = round(HELD * share)
+        domain = Domain(name, max(1, tokens))
+        available.append(domain)
     return tuple(available)
 
 
@@ -233,28 +280,34 @@ def _parts(runs: int, rounds: int) -> list[int]:
     if not 0 < rounds <= runs:
         raise MixwrightError(f"--rounds {rounds}: {runs} runs make 1 to {runs} rounds")
     least, more = divmod(runs, rounds)
-    return [least + (number < more) for number in range(rounds)]
+    greater = [least + 1] * more
+    others = [least] * (rounds - more)
+    return greater + others
 
 
-def _spread(problem: Problem, rng: np.random.Generator) -> Array:
+def _spread(problem: Problem) -> Array:
     """Returns (targets,) how far true losses spread over mixtures around natural."""
-    wanted = Wanted(
-        problem.goal.domains, {"tokens": problem.goal.tokens}, SPREAD, "dirichlet", seed=0
-    )
-    spread: Array = problem.truth(designed(wanted).weights).std(axis=0)
+    goal = problem.goal
+    limits = {"tokens": goal.tokens}
+    wanted = Wanted(goal.domains, limits, SPREAD, "dirichlet", seed=0)
+    weights = designed(wanted).weights
+    losses = problem.truth(weights)
+    spread: Array = losses.std(axis=0)
     return spread
 
 
 def _measured(truth: Truth, weights: Array, noise: Array, rng: np.random.Generator) -> Array:
     """Returns (runs, targets) losses of runs with their noise."""
     losses = truth(weights)
-    return losses + noise * rng.standard_normal(losses.shape)
+    deviations = rng.standard_normal(losses.shape)
+    return losses + noise * deviations
 
 
 def _observed(goal: Goal, weights: Array, losses: Array) -> Observations:
     """Returns runs of a swarm."""
-    labels = tuple(f"r{number:04}" for number in range(len(weights)))
-    roles = ("swarm",) * len(weights)
+    count = len(weights)
+    labels = _numbered("r", 4, count)
+    roles = ("swarm",) * count
     amounts = weights * goal.tokens
     targets = tuple(goal.targets)
     # made-up runs that are odd are nobody's news

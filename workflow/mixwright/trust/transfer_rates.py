@@ -82,9 +82,16 @@ class Rates:
 
     def as_json(self) -> dict[str, Any]:
         """Returns the content of the key `rates` of `transfer.json`."""
-        ranks = {f"{rate:g}": asdict(rank) for rate, rank in self.ranks.items()}
-        content = {"reference": self.reference, "ranks": ranks, "best": self.best}
-        return content | {"gain": asdict(self.gain), "advice": self.advice}
+        ranks = {}
+        for rate, rank in self.ranks.items():
+            ranks[f"{rate:g}"] = asdict(rank)
+        return {
+            "reference": self.reference,
+            "ranks": ranks,
+            "best": self.best,
+            "gain": asdict(self.gain),
+            "advice": self.advice,
+        }
 
 
 def transfers_json(
@@ -107,10 +114,19 @@ def transfers_json(
     compared = [transfer_of_runs(swarm, point.runs, targets) for point in points]
     combinations = []
     for point, result in zip(points, compared, strict=True):
-        facts = {"name": point.name, "model": point.model, "tokens": point.tokens}
-        combinations.append(facts | {"rate": point.rate} | result.as_json())
-    first = max(range(len(points)), key=lambda k: (points[k].size, -_off(points[k].rate)))
-    content = compared[first].as_json() | {"combinations": combinations}
+        facts = {
+            "name": point.name,
+            "model": point.model,
+            "tokens": point.tokens,
+            "rate": point.rate,
+        }
+        combinations.append(facts | result.as_json())
+    first = 0
+    for place, point in enumerate(points):
+        if _leads(point, points[first]):
+            first = place
+    content = compared[first].as_json()
+    content["combinations"] = combinations
     content["compared"] = points[first].name
     rates = rates_of([proxies, *points], targets)
     if rates is not None:
@@ -127,8 +143,10 @@ def dependence(points: Sequence[Point], compared: Sequence[Transfer], proxies: P
     """
     words = []
     for point, result in zip(points, compared, strict=True):
+        if point.size != proxies.size or point.rate == proxies.rate:
+            continue
         rank = result.ranks[MEAN]
-        if point.size == proxies.size and point.rate != proxies.rate and rank.high < AGREE:
+        if rank.high < AGREE:
             words.append(f"rate x {point.rate:g} {_ranged(rank)}")
     if not words:
         return ""
@@ -157,11 +175,22 @@ def rates_of(points: Sequence[Point], targets: Mapping[str, float]) -> Rates | N
     if len(shared) < LEAST:
         return None
     # a rate that trains the large model badly is no reference
-    reference = min(large, key=lambda point: float(_objective(point, shared, targets).mean()))
+    reference = large[0]
     truth = _objective(reference, shared, targets)
-    orders = {point.rate: _objective(point, shared, targets) for point in small}
-    ranks = {rate: rank_interval(order, truth) for rate, order in orders.items()}
-    best = max(ranks, key=lambda rate: (ranks[rate].value, -_off(rate)))
+    for point in large[1:]:
+        losses = _objective(point, shared, targets)
+        if losses.mean() < truth.mean():
+            reference = point
+            truth = losses
+    orders = {}
+    ranks = {}
+    for point in small:
+        order = _objective(point, shared, targets)
+        orders[point.rate] = order
+        ranks[point.rate] = rank_interval(order, truth)
+    # of rates that rank alike, the one nearest to the recipe's
+    nearest_first = sorted(ranks, key=_off)
+    best = max(nearest_first, key=lambda rate: ranks[rate].value)
     gain = _gain(orders[best], orders[proxies.rate], truth)
     return Rates(reference.name, ranks, best, gain)
 
@@ -171,7 +200,8 @@ def _shared(points: Sequence[Point]) -> Array:
     weights = points[-1].runs.weights
     everywhere = np.ones(len(weights), dtype=bool)
     for point in points:
-        everywhere &= _apart(weights, point).min(axis=1) < SAME
+        apart = _apart(weights, point)
+        everywhere &= apart.min(axis=1) < SAME
     # runs of one mixture count once
     return np.unique(weights[everywhere].round(9), axis=0)
 
@@ -179,8 +209,9 @@ def _shared(points: Sequence[Point]) -> Array:
 def _objective(point: Point, mixtures: Array, targets: Mapping[str, float]) -> Array:
     """Returns (mixtures,) weighted means of the targets at a point; less is better."""
     readout = Readout.of(targets, point.runs.targets, point.runs.metrics)
-    sign = -1.0 if readout.metric.higher else 1.0
-    values = sign * readout.objective(point.runs.losses)
+    values = readout.objective(point.runs.losses)
+    if readout.metric.higher:
+        values = -values
     same = _apart(mixtures, point) < 2 * SAME
     return np.asarray(same @ values / same.sum(axis=1))
 
@@ -200,11 +231,20 @@ def _gain(order: Array, usual: Array, truth: Array) -> Interval:
     differences = []
     for _ in range(DRAWS):
         drawn = rng.integers(len(truth), size=len(truth))
-        more = spearman(order[drawn], truth[drawn])
-        differences.append(more - spearman(usual[drawn], truth[drawn]))
+        truth_drawn = truth[drawn]
+        rank = spearman(order[drawn], truth_drawn)
+        usual_rank = spearman(usual[drawn], truth_drawn)
+        differences.append(rank - usual_rank)
     low, high = np.quantile(differences, [0.025, 0.975]).tolist()
     value = spearman(order, truth) - spearman(usual, truth)
     return Interval(value, min(value, low), max(value, high))
+
+
+def _leads(point: Point, other: Point) -> bool:
+    """Whether a point is of a larger size than another, or of its size and nearer to rate 1."""
+    if point.size != other.size:
+        return point.size > other.size
+    return _off(point.rate) < _off(other.rate)
 
 
 def _off(rate: float) -> float:

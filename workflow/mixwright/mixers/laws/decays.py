@@ -45,27 +45,32 @@ class ShrunkDecays:
         A domain whose R* does not move has the deviation that it has without runs.
         """
         domains = len(logs)
+        number = len(self.free)
         here = self.residuals(logs)
         sigma = scatter(here, domains)
-        prior = np.eye(len(self.free)) / SHRINKAGE**2
+        prior = np.eye(number) / SHRINKAGE**2
         precision = prior
         for _ in range(rounds):
             jacobian = self._jacobian(logs, here, sigma)
             precision = jacobian.T @ jacobian + prior
-            standard = (here / sigma).ravel()
-            off_centre = (logs - self.centre)[self.free]
-            pull = jacobian.T @ standard + off_centre / SHRINKAGE**2
+            standard = here / sigma
+            off_centre = logs[self.free] - self.centre[self.free]
+            by_runs = jacobian.T @ standard.ravel()
+            by_centre = off_centre / SHRINKAGE**2
+            pull = by_runs + by_centre
             newton = -np.linalg.solve(precision, pull)
             step = np.zeros(domains)
-            step[self.free] = np.clip(newton, -LONGEST, LONGEST)
+            clipped = np.clip(newton, -LONGEST, LONGEST)
+            step[self.free] = clipped
             moved = self._moved(logs, step, here, sigma)
             if moved is None:
                 break
             logs, here = moved
             sigma = scatter(here, domains)
         covariance = np.linalg.inv(precision)
+        variances = np.diag(covariance)
         deviation = np.full(domains, SHRINKAGE)
-        deviation[self.free] = np.sqrt(np.diag(covariance))
+        deviation[self.free] = np.sqrt(variances)
         return logs, deviation
 
     def _jacobian(self, logs: Array, here: Array, sigma: Array) -> Array:

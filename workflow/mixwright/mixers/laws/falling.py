@@ -61,15 +61,18 @@ class FallingLaw(ScaledLaw):
         repeated = repeats > 0
         begun = repeats > FREE
         by_decay = self._left(repeats) / self.decay
-        by_repeat = np.where(repeated, by_decay, 0.0)
-        by_repeat = by_repeat + np.where(begun, self.fall, 0.0)
+        slower = np.where(repeated, by_decay, 0.0)
+        undone = np.where(begun, self.fall, 0.0)
+        by_repeat = slower + undone
         # of weights, no longer of repetitions
         once = np.maximum(self.available, TINY)
-        by_weight = by_repeat * self.total**2 / once
+        by_token = by_repeat * self.total**2
+        by_weight = by_token / once
         falling = np.where(spent, 0.0, by_weight)
         bend = Law.bend(self, amounts)
         growth = Law.growth(self, amounts)
-        return bend * more**2 - growth * falling
+        bent = bend * more**2
+        return bent - growth * falling
 
     def _amounts(self, w: Array) -> Array:
         """Returns n (..., domains), the effective amounts."""
@@ -89,7 +92,8 @@ class FallingLaw(ScaledLaw):
 
     def _left(self, repeats: Array) -> Array:
         """Returns (..., domains) what R* leaves of a token's worth after so many repetitions."""
-        left: Array = np.exp(-repeats / self.decay)
+        decays = repeats / self.decay
+        left: Array = np.exp(-decays)
         return left
 
     def _repeats(self, w: Array) -> Array:

@@ -25,27 +25,36 @@ class PairLaw(Law):
     def effective(self, weights: Array) -> Array:
         """Returns (mixtures, targets) effective data S of weights (mixtures, domains)."""
         alone = super().effective(weights)
-        return alone + roots_of(weights) @ self.pairs.T
+        roots = roots_of(weights)
+        together = roots @ self.pairs.T
+        return alone + together
 
     def growth(self, w: Array) -> Array:
         """Returns (targets, domains) dS / dw at w (domains,)."""
         roots = np.sqrt(np.maximum(w, SMALLEST))
-        together = self.matrix() @ roots / roots
-        return super().growth(w) + together / 2
+        growth = self.matrix() @ roots
+        together = growth / roots
+        alone = super().growth(w)
+        return alone + together / 2
 
     def curvature(self, importance: Array, w: Array) -> Array:
         """Returns the (domains, domains) Hessian of importance @ losses at w (domains,)."""
         mu = importance * self.worth(w)
         roots = np.sqrt(np.maximum(w, SMALLEST))
         matrix = np.einsum("k,kij->ij", mu, self.matrix())
-        diagonal = np.diag((matrix @ roots) / roots**3)
-        return super().curvature(importance, w) - (matrix / np.outer(roots, roots) - diagonal) / 4
+        slopes = matrix @ roots
+        falls = slopes / roots**3
+        rises = matrix / np.outer(roots, roots)
+        together = rises - np.diag(falls)
+        alone = super().curvature(importance, w)
+        return alone - together / 4
 
     def matrix(self) -> Array:
         """Returns (targets, domains, domains) P, the same on both sides of its diagonal of 0."""
         m = self.transfer.shape[1]
         first, second = np.triu_indices(m, 1)
-        matrix = np.zeros((len(self.pairs), m, m))
+        targets = len(self.pairs)
+        matrix = np.zeros((targets, m, m))
         matrix[:, first, second] = self.pairs
         matrix[:, second, first] = self.pairs
         return matrix
@@ -58,6 +67,10 @@ def pairs_of(domains: int) -> int:
 
 def roots_of(weights: Array) -> Array:
     """Returns (mixtures, pairs) roots of the products of two weights (mixtures, domains)."""
-    first, second = np.triu_indices(weights.shape[1], 1)
-    root = np.sqrt(np.maximum(weights, 0))
-    return root[:, first] * root[:, second]
+    domains = weights.shape[1]
+    first, second = np.triu_indices(domains, 1)
+    positive = np.maximum(weights, 0)
+    root = np.sqrt(positive)
+    of_first = root[:, first]
+    of_second = root[:, second]
+    return of_first * of_second

@@ -87,7 +87,8 @@ class Repeating(Joint):
             covered = passes.tolist()
             plain = replace(plain, covered=tuple(covered))
         repeated = passes > LEARNED
-        if repeated.any() and len(runs.runs) >= 2 * FOLDS:
+        enough = len(runs.runs) >= 2 * FOLDS
+        if enough and repeated.any():
             shortest = float(runs.tokens.min())
             longest = float(runs.tokens.max())
             first = replace(plain, span=(shortest, longest), strength=FIRST)
@@ -116,7 +117,8 @@ class Repeating(Joint):
         amounts = observations.amounts
         passes = np.maximum(observations.epochs, 1.0)
         decay = np.asarray(self.decay)
-        return worth(amounts, amounts / passes, decay, self.fall)
+        available = amounts / passes
+        return worth(amounts, available, decay, self.fall)
 
     def amounts_at(self, goal: Goal, weights: Array, total: float) -> Array:
         """Returns (mixtures, domains) effective tokens at the goal's total, not at `total`."""
@@ -180,7 +182,8 @@ class Repeating(Joint):
             decay = self.decays[i]
             low = self.lows[i]
             high = self.highs[i]
-            words.append(f"{name} {decay:.3g} [{low:.3g}, {high:.3g}]")
+            interval = f"[{low:.3g}, {high:.3g}]"
+            words.append(f"{name} {decay:.3g} {interval}")
         listed = ", ".join(words)
         return f"R* of the runs: {listed}"
 
@@ -204,13 +207,16 @@ def _supported(plain: Repeating, runs: Observations) -> Repeating:
         # in a fold one step from where all runs lead
         return _with_decays(with_decays, part, 1)
 
+    def with_fall(part: Observations) -> Repeating:
+        return _with_fall(plain, part)
+
     def with_both(part: Observations) -> Repeating:
         near = near_decays(part)
         return _with_fall(near, part)
 
     without = _held_out(runs, lambda part: plain)
     of_decays = _held_out(runs, near_decays)
-    of_fall = _held_out(runs, lambda part: _with_fall(plain, part))
+    of_fall = _held_out(runs, with_fall)
     errors = of_decays
     better = with_decays
     if of_fall.mean() < of_decays.mean():
@@ -266,7 +272,8 @@ def _with_fall(mixer: Repeating, runs: Observations) -> Repeating:
         trial = replace(mixer, fall=fall)
         rest = _residuals(trial, runs, usual)
         by_target = (rest**2).sum(axis=1)
-        logs = np.log(np.maximum(by_target, TINY))
+        positive = np.maximum(by_target, TINY)
+        logs = np.log(positive)
         squares[fall] = float(logs.sum())
     best = min(squares, key=lambda fall: squares[fall])
     return replace(mixer, fall=best)
@@ -277,7 +284,8 @@ def _residuals(mixer: Repeating, runs: Observations, near: Law) -> Array:
     law = mixer.fit_law(runs, STEPS, near)
     spread = Spread.of(runs.losses)
     measured = spread.tame(runs.losses)
-    rest = measured - mixer._losses_of(law, runs)
+    predicted = mixer._losses_of(law, runs)
+    rest = measured - predicted
     trusted = trust(runs.losses, spread)
     return np.asarray(trusted * rest.T)
 
@@ -296,7 +304,8 @@ def _held_out(runs: Observations, learn: Callable[[Observations], Repeating]) ->
         left = runs.only(outside)
         mixer = learn(part)
         law = mixer.fit_law(part, mixer.iterations)
-        missed = mixer._losses_of(law, left) - left.losses
+        predicted = mixer._losses_of(law, left)
+        missed = predicted - left.losses
         standard = missed / deviation
         errors[outside] = (standard**2).mean(axis=1)
     return errors
@@ -306,5 +315,6 @@ def _is_better(errors: Array, others: Array) -> bool:
     """Returns whether errors (runs,) are less than others by more than two standard errors."""
     gain = others - errors
     deviation = gain.std(ddof=1)
-    doubt = SURE * deviation / np.sqrt(len(gain))
+    root = np.sqrt(len(gain))
+    doubt = SURE * deviation / root
     return bool(gain.mean() > doubt)

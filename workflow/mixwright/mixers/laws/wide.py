@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.goal import Goal
 from mixwright.mixers.base import FITTED, UNKNOWN
@@ -70,17 +71,22 @@ class WideLaw(LawMixer):
         swarm = self.usable(observations, "swarm", least=LEAST)
         self.check_length(swarm)
         errors = held_out_errors(swarm)
-        form = list(FORMS)[int(errors.argmin())]
-        if errors.min() > CLEARLY * errors[0]:
+        names = list(FORMS)
+        least = int(errors.argmin())
+        form = names[least]
+        clearly = CLEARLY * errors[0]
+        if errors[least] > clearly:
             form = "plain"
-        law = _fitted(swarm, FORMS[form], self.iterations)
+        shape = FORMS[form]
+        law = _fitted(swarm, shape, self.iterations)
         return self._of_form(swarm, law, form, errors)
 
     def refit(self, observations: Observations) -> Self:
         """Returns a copy after a few steps from where this fit ended; the form stays."""
         swarm = self.usable(observations, "swarm", least=LEAST)
         steps = min(REFIT_STEPS, self.iterations)
-        law = _fitted(swarm, FORMS[self.form], steps, self.law)
+        form = FORMS[self.form]
+        law = _fitted(swarm, form, steps, self.law)
         return self._of_form(swarm, law, self.form, self.errors)
 
     @property
@@ -89,9 +95,13 @@ class WideLaw(LawMixer):
         if not FORMS[self.form].pairs:
             return super().law
         m = len(self.domains)
-        parts = np.split(self.parameters, np.cumsum([1, 1, 1, 1, m, m, m]), axis=1)
-        columns = [part[:, 0] for part in parts[:FIRST_BLOCK]]
-        return PairLaw(*columns, *parts[FIRST_BLOCK:])
+        widths = [1, 1, 1, 1, m, m, m]
+        ends = np.cumsum(widths)
+        parts = np.split(self.parameters, ends, axis=1)
+        numbers = parts[:FIRST_BLOCK]
+        columns = [part[:, 0] for part in numbers]
+        blocks = parts[FIRST_BLOCK:]
+        return PairLaw(*columns, *blocks)
 
     def optimum(self, importance: Array, goal: Goal, limits: Limits) -> tuple[Array, float | None]:
         """Returns the best mixture (domains,); its certified gap where the form is plain."""
@@ -100,26 +110,38 @@ class WideLaw(LawMixer):
         law = self.law
 
         def value(weights: Array) -> Array:
-            losses: Array = law.predict(weights) @ importance
-            return losses
+            losses = law.predict(weights)
+            weighted: Array = losses @ importance
+            return weighted
 
-        best = best_from(value, goal.bounds, self._starts(importance, goal, limits))
+        starts = self._starts(importance, goal, limits)
+        best = best_from(value, goal.bounds, starts)
         if not limits.limited.any():
             return best, None
         start = limits.start
-        on_the_way = start + np.linspace(0, 1, WAY)[:, None] * (best - start)
-        values = np.where(limits.keep(law.predict(on_the_way)), value(on_the_way), np.inf)
-        return on_the_way[int(values.argmin())], None
+        way = best - start
+        shares = np.linspace(0, 1, WAY)
+        steps = shares[:, None] * way
+        on_the_way = start + steps
+        losses = law.predict(on_the_way)
+        allowed = limits.keep(losses)
+        values = value(on_the_way)
+        values = np.where(allowed, values, np.inf)
+        place = int(values.argmin())
+        return on_the_way[place], None
 
     def note(self, importance: Array, weights: Array) -> str:
         """Returns a sentence on the law: its form, and which domains hold most effective data."""
         errors = dict(zip(FORMS, self.errors.tolist(), strict=True))
-        words = f"form {self.form}: unseen runs are missed by {errors[self.form]:.3f}"
+        error = errors[self.form]
+        words = f"form {self.form}: unseen runs are missed by {error:.3f}"
         words += " standard deviations"
         if self.form != "plain":
-            words += f", by the plain law by {errors['plain']:.3f}"
+            plain = errors["plain"]
+            words += f", by the plain law by {plain:.3f}"
             words += "; not convex: the best of several searches"
-        return f"{words}; {super().note(importance, weights)}"
+        of_law = super().note(importance, weights)
+        return f"{words}; {of_law}"
 
     def _starts(self, importance: Array, goal: Goal, limits: Limits) -> list[Array]:
         """Mixtures where searches start: a convex law's optimum, an even one, leaning ones.
@@ -128,18 +150,26 @@ class WideLaw(LawMixer):
         """
         lower, upper, groups = goal.bounds.parts
         m = len(lower)
-        even = scale_into(np.full(m, 1 / m), lower, upper, groups)
-        plain = self.law.tamed()
+        uniform = np.full(m, 1 / m)
+        even = scale_into(uniform, lower, upper, groups)
+        law = self.law
+        plain = law.tamed()
         convex, _ = best_mixture(plain, importance, lower, upper, groups)
         leaning = []
         for domain in np.eye(m):
-            leaning.append(scale_into((even + domain) / 2, lower, upper, groups))
-        losses = self.law.predict(np.stack(leaning)) @ importance
-        order = np.argsort(losses, kind="stable")[:LEANING]
-        return [convex, even, *(leaning[place] for place in order.tolist())]
+            between = (even + domain) / 2
+            inside = scale_into(between, lower, upper, groups)
+            leaning.append(inside)
+        mixtures = np.stack(leaning)
+        losses = law.predict(mixtures)
+        values = losses @ importance
+        order = np.argsort(values, kind="stable")
+        first = order[:LEANING]
+        return [convex, even, *mixtures[first]]
 
     def _of_form(self, runs: Observations, law: Law, form: str, errors: Array) -> Self:
-        return self.learned(runs, parameters=columns_of(law), form=form, errors=errors)
+        parameters = columns_of(law)
+        return self.learned(runs, parameters=parameters, form=form, errors=errors)
 
 
 def held_out_errors(swarm: Observations) -> Array:
@@ -151,27 +181,43 @@ def held_out_errors(swarm: Observations) -> Array:
     losses = swarm.losses
     spread = Spread.of(losses)
     measured = spread.tame(losses)
-    weight = trust(losses, spread).T * spread.varies / spread.deviation
+    trusted = trust(losses, spread).T
+    counted = trusted * spread.varies
+    weight = counted / spread.deviation
     # The shuffle is fixed: the same runs fall into the same folds in whatever order they came.
-    fold = mixture_folds(swarm.weights, FOLDS, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    fold = mixture_folds(swarm.weights, FOLDS, rng)
+    many = len(swarm.domains) > MOST_DOMAINS
     errors = []
     for form in FORMS.values():
-        if form.pairs and len(swarm.domains) > MOST_DOMAINS:
+        if form.pairs and many:
             errors.append(np.inf)
             continue
-        predicted = np.empty_like(losses)
-        for part in np.unique(fold):
-            outside = fold == part
-            law = _fitted(swarm.only(~outside), form, FOLD_STEPS)
-            predicted[outside] = law.predict(swarm.weights[outside])
-        errors.append(float((weight * np.abs(predicted - measured)).mean()))
+        predicted = _predicted_by_others(swarm, form, fold)
+        missed = np.abs(predicted - measured)
+        weighted = weight * missed
+        errors.append(float(weighted.mean()))
     return np.array(errors)
+
+
+def _predicted_by_others(swarm: Observations, form: Form, fold: NDArray[np.int64]) -> Array:
+    """Returns (runs, targets) losses, each predicted by the law of the other folds."""
+    predicted = np.empty_like(swarm.losses)
+    for part in np.unique(fold):
+        outside = fold == part
+        rest = swarm.only(~outside)
+        law = _fitted(rest, form, FOLD_STEPS)
+        mixtures = swarm.weights[outside]
+        predicted[outside] = law.predict(mixtures)
+    return predicted
 
 
 def _fitted(swarm: Observations, form: Form, iterations: int, near: Law | None = None) -> Law:
     """Returns the law of a form; one with pairs is fitted on, from where a fit rested too soon."""
     law = near
-    rounds = AGAIN if form.pairs and near is None else 1
+    rounds = 1
+    if form.pairs and near is None:
+        rounds = AGAIN
     for _ in range(rounds):
         law = fit_law(
             swarm.weights, swarm.losses, Prior(), iterations, swarm.same_text, law, form=form

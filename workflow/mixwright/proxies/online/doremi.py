@@ -37,8 +37,13 @@ class DoReMi:
         """Returns the learner at uniform weights."""
         uniform = np.full(domains, 1 / domains)
         unknown = np.full(domains, np.nan)
-        eta, smoothing = float(settings["eta"]), float(settings["smoothing"])
-        return cls(eta, smoothing, uniform, unknown, np.zeros(domains))
+        return cls(
+            eta=float(settings["eta"]),
+            smoothing=float(settings["smoothing"]),
+            weights=uniform,
+            excess=unknown,
+            total=np.zeros(domains),
+        )
 
     @property
     def answer(self) -> Array:
@@ -60,7 +65,12 @@ class DoReMi:
         moved = np.exp(logs - logs.max())
         moved /= moved.sum()
         weights = (1 - self.smoothing) * moved + self.smoothing / len(moved)
-        return replace(self, weights=weights, excess=excess, total=total)
+        return replace(
+            self,
+            weights=weights,
+            excess=excess,
+            total=total,
+        )
 
     @property
     def state(self) -> dict[str, list[float] | float]:

@@ -43,7 +43,13 @@ class FastMix:
     def first(cls, domains: int, settings: Mapping[str, Any]) -> Self:
         """Returns the learner at uniform weights."""
         nothing = np.zeros(domains)
-        return cls(float(settings["rate"]), float(settings["entropy"]), nothing, nothing, nothing)
+        return cls(
+            rate=float(settings["rate"]),
+            entropy=float(settings["entropy"]),
+            logits=nothing,
+            mean=nothing,
+            square=nothing,
+        )
 
     @property
     def weights(self) -> Array:
@@ -80,7 +86,13 @@ class FastMix:
         direction = mean / (1 - FIRST**updates)
         size = np.sqrt(square / (1 - SECOND**updates)) + TINY
         logits = self.logits - self.rate * direction / size
-        return replace(self, logits=logits, mean=mean, square=square, updates=updates)
+        return replace(
+            self,
+            logits=logits,
+            mean=mean,
+            square=square,
+            updates=updates,
+        )
 
     @property
     def state(self) -> dict[str, list[float] | float]:

@@ -37,7 +37,13 @@ class ODM:
         """Returns the learner at uniform weights."""
         uniform = np.full(domains, 1 / domains)
         nothing = np.zeros(domains)
-        return cls(float(settings["scale"]), settings["memory"], uniform, nothing, nothing)
+        return cls(
+            scale=float(settings["scale"]),
+            memory=settings["memory"],
+            weights=uniform,
+            rewards=nothing,
+            total=nothing,
+        )
 
     @property
     def answer(self) -> Array:
@@ -72,7 +78,13 @@ class ODM:
         powers = np.exp(before * (rewards - rewards.max()))
         shares = powers / powers.sum()
         weights = (1 - len(shares) * now) * shares + now
-        return replace(self, weights=weights, rewards=rewards, total=total, steps=step)
+        return replace(
+            self,
+            weights=weights,
+            rewards=rewards,
+            total=total,
+            steps=step,
+        )
 
     @property
     def state(self) -> dict[str, list[float] | float]:

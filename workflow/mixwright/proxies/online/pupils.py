@@ -66,5 +66,11 @@ def _watch(
         size = batch_tokens(shape, settings.device)
         exams[target] = Exam.of(text, shape.context, settings.device, batch_tokens=size)
     chosen = online["settings"]
-    every, sequences = int(chosen["every"]), int(chosen["sequences"])
-    return Alignment(shape, settings.execution, every, sequences, online["targets"], exams)
+    return Alignment(
+        shape,
+        settings.execution,
+        every=int(chosen["every"]),
+        sequences=int(chosen["sequences"]),
+        importance=online["targets"],
+        exams=exams,
+    )

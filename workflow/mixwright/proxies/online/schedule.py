@@ -51,8 +51,10 @@ class OnlineSchedule:
             self.due += weights
             behind = np.where(usable, self.due - self.counts, -np.inf)
             index = int(behind.argmax())
+            number = int(self.counts[index])
+            block = self.plan._blocks_of(index, number, 1)
             domains[place] = index
-            blocks[place] = self.plan._blocks_of(index, int(self.counts[index]), 1)[0]
+            blocks[place] = block[0]
             self.counts[index] += 1
         self.domains = domains
         self.blocks = blocks

@@ -102,12 +102,19 @@ class Alignment:
         domains = len(schedule.plan.shards)
         values = np.full(domains, np.nan)
         for index in np.flatnonzero(schedule.plan.available).tolist():
-            blocks = schedule.plan._blocks_of(index, look * self.sequences, self.sequences)
-            chosen = np.full(len(blocks), index, np.int64)
-            read = torch.from_numpy(schedule.tokens_of(chosen, blocks)).to(tokens.device)
-            slope = self._slope_of(weights, read)
-            values[index] = float((slope.double() * wanted).sum())
+            read = self._sequences_of(schedule, index, look)
+            slope = self._slope_of(weights, read.to(tokens.device))
+            product = slope.double() * wanted
+            values[index] = float(product.sum())
         return values
+
+    def _sequences_of(self, schedule: OnlineSchedule, index: int, look: int) -> Tensor:
+        """(sequences, T + 1) tokens of a domain that a look reads, on the host."""
+        first = look * self.sequences
+        blocks = schedule.plan._blocks_of(index, first, self.sequences)
+        domains = np.full(len(blocks), index, np.int64)
+        read = schedule.tokens_of(domains, blocks)
+        return torch.from_numpy(read)
 
     def _wanted(self, weights: Parameters, look: int) -> Tensor:
         """(W, V) gradient of the weighted targets' loss, float64."""
@@ -119,16 +126,19 @@ class Alignment:
             batch = batches[look % len(batches)]
             states, matrix = self._states(weights, batch.tokens)
             labels = batch.labels[None]
-            slope = self._slope(states[:, batch.places], matrix, labels)
-            part = slope.double() * self.importance[target]
+            scored = states[:, batch.places]
+            slope = self._slope(scored, matrix, labels)
+            weight = self.importance[target]
+            part = weight * slope.double()
             total = part if total is None else total + part
         assert total is not None
         return total
 
     def _slope_of(self, weights: Parameters, tokens: Tensor) -> Tensor:
         """(W, V) gradient of the mean loss of sequences (B, T + 1)."""
-        states, matrix = self._states(weights, tokens[:, :-1])
-        return self._slope(states, matrix, tokens[:, 1:].reshape(1, -1))
+        read, labels = tokens[:, :-1], tokens[:, 1:]
+        states, matrix = self._states(weights, read)
+        return self._slope(states, matrix, labels.reshape(1, -1))
 
     def _states(self, weights: Parameters, tokens: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad(), products_in(self.execution.dtype, self.execution.device):

@@ -35,8 +35,12 @@ class OnlineWave(Wave):
         super().__init__(members, *rest, **options)
         # Sequences are read on the host: which ones is known a step before.
         self.resident = None
-        self._watches = [pupils[member.key].watch for member in members]
-        self._learners = [pupils[member.key].learner for member in members]
+        self._watches: list[Watch] = []
+        self._learners: list[Online] = []
+        for member in members:
+            pupil = pupils[member.key]
+            self._watches.append(pupil.watch)
+            self._learners.append(pupil.learner)
 
     def _schedule(self, member: Member, shards: Sequence[Shard]) -> Any:
         return OnlineSchedule(super()._schedule(member, shards))
@@ -46,7 +50,8 @@ class OnlineWave(Wave):
         tokens = []
         for learner, schedule in zip(self._learners, self._online, strict=True):
             schedule.extend(learner.weights, self.settings.batch)
-            tokens.append(torch.from_numpy(schedule.read()))
+            read = schedule.read()
+            tokens.append(torch.from_numpy(read))
         stacked = torch.stack(tokens).to(self.settings.device)
         self._observe(stacked)
         self.optimizer.schedule(self.step, self._rates())
@@ -66,15 +71,18 @@ class OnlineWave(Wave):
     def _observe(self, tokens: torch.Tensor) -> None:
         """Lets every learner see its step's tokens, (K, B, T + 1), before it is taken."""
         for k, schedule in enumerate(self._online):
-            weights = {name: tensor[k : k + 1] for name, tensor in self.parameters.items()}
-            values = self._watches[k].values(self.step, weights, tokens[k], schedule)
-            self._learners[k] = self._learners[k].observed(values)
+            weights = self.weights([k])
+            watch = self._watches[k]
+            values = watch.values(self.step, weights, tokens[k], schedule)
+            learner = self._learners[k]
+            self._learners[k] = learner.observed(values)
 
     def answer(self, k: int) -> dict[str, float]:
         """Returns domain -> the weight that a member's learner proposes."""
-        weights = self._learners[k].answer.tolist()
-        names = self.members[k].mixture.names
-        return dict(zip(names, weights, strict=True))
+        learner = self._learners[k]
+        mixture = self.members[k].mixture
+        weights = learner.answer.tolist()
+        return dict(zip(mixture.names, weights, strict=True))
 
     def leave(self, ended: Sequence[int]) -> None:
         """Goes on without these members."""
@@ -95,5 +103,7 @@ class OnlineWave(Wave):
             return
         super().resume(state)
         for k, key in enumerate(self._keys()):
-            saved = state["learners"][keys.index(key)]
-            self._learners[k] = self._learners[k].resumed(saved)
+            number = keys.index(key)
+            saved = state["learners"][number]
+            learner = self._learners[k]
+            self._learners[k] = learner.resumed(saved)
