@@ -1,6 +1,7 @@
 """What each method gained over natural, against the tokens that its own runs were trained on."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from mixwright.learners import TEXT, Learner
 from mixwright.report.comparison import compare
 from mixwright.report.figures.looks import mixer_marks
 from mixwright.report.figures.style import FAINT, INK, LEGEND_LINE, SOFT, bare, titled_above
-from mixwright.trust.intervals import REFERENCE
+from mixwright.trust.intervals import REFERENCE, Difference
 
 # A gain of so many times the usual one lies beyond the axis.
 FAR = 4.0
@@ -52,49 +53,78 @@ def table(
     """
     comparison = compare(scores, targets, learner, documents)
     final_tokens = int(finals.tokens.max())
-    sign = 1.0 if learner.judged.higher else -1.0
     rows = []
     for method in comparison.means.index:
         difference = comparison.difference(method, REFERENCE)
-        # + 0.0: no minus before zero
-        ends = sorted([sign * difference.low + 0.0, sign * difference.high + 0.0])
+        gain, low, high = _gain(difference, learner)
         tokens = _tokens(trained_runs, reads[method])
-        row = {"method": method, "tokens": tokens, "of_final": tokens / final_tokens}
-        row |= {"gain": sign * difference.value + 0.0, "low": ends[0], "high": ends[1]}
-        rows.append(row | {"verdict": difference.verdict})
+        row = {
+            "method": method,
+            "tokens": tokens,
+            "of_final": tokens / final_tokens,
+            "gain": gain,
+            "low": low,
+            "high": high,
+            "verdict": difference.verdict,
+        }
+        rows.append(row)
+    over = "seeds"
+    if documents is not None:
+        over = "seeds and documents"
     return pd.DataFrame(rows).assign(
         final_tokens=final_tokens,
         measure=learner.judged.title,
         unit=learner.judged.unit,
-        over="seeds" if documents is None else "seeds and documents",
+        over=over,
     )
 
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draws the gain against the tokens, a dot a method; those that trained nothing stand at 0."""
-    count = len(table)
-    drawing = Figure(figsize=(8.2, max(3.6, 1.1 * LEGEND_LINE * (count + 1))))
+    height = 1.1 * LEGEND_LINE * (len(table) + 1)
+    drawing = Figure(figsize=(8.2, max(3.6, height)))
     axes = drawing.add_axes((0.11, 0, 0.53, 1))
-    log_tokens, zero, reach = _axis(table)
-    places = _places(table, log_tokens, zero, reach)
-    low, high = _limits(table)
+    axis = _axis(table)
+    places = _places(table, axis)
+    limits = _limits(table)
     looks = mixer_marks(list(table.method))
     for place, row in zip(places, table.itertuples(), strict=True):
-        _dot(axes, place, row, looks[row.method], (low, high))
-    axes.axhline(0, color=INK, linewidth=1, zorder=1)
-    axes.axvline(zero + GAP / 2 * reach, color=FAINT, linewidth=0.8, zorder=0)
-    final_tokens = np.log10(table.final_tokens.iloc[0])
-    axes.axvline(final_tokens, color=SOFT, linewidth=0.9, linestyle="--", zorder=0)
-    right = max([*places, final_tokens]) + 0.04 * reach
-    axes.set(xlim=(min(places) - 0.04 * reach, right), ylim=(low, high))
-    _label(axes, table, zero, log_tokens)
-    reading = f"Bars: 95% intervals over {table.over.iloc[0]}. Dashed: tokens of one final."
-    if table.low.isna().any():
-        reading = "One seed: no interval. Dashed: tokens of one final."
-    if _far(table).any():
-        reading += " At the edge: beyond the axis."
-    titled_above(drawing, axes, "What does a gain cost to find?", reading)
+        _dot(axes, place, row, looks[row.method], limits)
+    _lines(axes, axis, table.final_tokens.iloc[0])
+    margin = 0.04 * axis.length
+    left = min(places) - margin
+    right = max(*places, axis.high) + margin
+    axes.set(xlim=(left, right), ylim=limits)
+    _label(axes, table, axis)
+    titled_above(drawing, axes, "What does a gain cost to find?", _reading(table))
     return drawing
+
+
+@dataclass(frozen=True)
+class LogAxis:
+    """The axis of tokens, all in log10 of tokens: its ends, and the place of 0 left of them."""
+
+    low: float
+    high: float
+
+    @property
+    def length(self) -> float:
+        """From end to end, one power of ten at least."""
+        return max(self.high - self.low, 1.0)
+
+    @property
+    def zero(self) -> float:
+        """Where methods stand that trained nothing."""
+        return self.low - GAP * self.length
+
+
+def _gain(difference: Difference, learner: Learner) -> tuple[float, float, float]:
+    """What is better by a difference, and the ends of its interval: positive is better."""
+    value, low, high = difference.value, difference.low, difference.high
+    if learner.judged.higher:
+        return value, low, high
+    # 0.0 - 0.0 is no minus zero
+    return 0.0 - value, 0.0 - high, 0.0 - low
 
 
 def _tokens(trained_runs: pd.DataFrame, roles: Collection[str]) -> int:
@@ -103,40 +133,44 @@ def _tokens(trained_runs: pd.DataFrame, roles: Collection[str]) -> int:
     return int(runs.drop_duplicates("run").tokens.sum())
 
 
-def _axis(table: pd.DataFrame) -> tuple[list[float], float, float]:
-    """Ends of the log axis, the place of 0 left of it, and its length, all log10 of tokens."""
+def _axis(table: pd.DataFrame) -> LogAxis:
+    """The axis that holds the tokens of all methods, and those of one final model."""
     positive = table.tokens[table.tokens > 0]
-    tokens = np.log10([*positive, table.final_tokens.iloc[0]])
-    low, high = float(tokens.min()), float(tokens.max())
-    reach = max(high - low, 1.0)
-    return [low, high], low - GAP * reach, reach
+    tokens = [*positive, table.final_tokens.iloc[0]]
+    low = float(np.log10(min(tokens)))
+    high = float(np.log10(max(tokens)))
+    return LogAxis(low, high)
 
 
-def _places(table: pd.DataFrame, log_tokens: list[float], zero: float, reach: float) -> list[float]:
+def _places(table: pd.DataFrame, axis: LogAxis) -> list[float]:
     """Where each method stands: at its tokens, and beside those that share them."""
-    places = []
-    for row in table.itertuples():
-        alike = table.method[table.tokens == row.tokens].tolist()
-        beside = alike.index(row.method) - (len(alike) - 1) / 2
-        centre = np.log10(row.tokens) if row.tokens else zero
-        places.append(float(centre + beside * BESIDE * reach))
+    centres = np.full(len(table), axis.zero)
+    trained = table.tokens.to_numpy() > 0
+    centres[trained] = np.log10(table.tokens[trained])
+    groups = table.groupby("tokens")
+    number = groups.cumcount().to_numpy()
+    middle = (groups.method.transform("size").to_numpy() - 1) / 2
+    beside = BESIDE * axis.length * (number - middle)
+    places: list[float] = (centres + beside).tolist()
     return places
 
 
 def _far(table: pd.DataFrame) -> pd.Series:
     """Which gains lie so far off the others that an axis to them would press those together."""
     size = table.gain.abs()
-    usual = size[table.verdict != "identical"].median()
-    return (size > FAR * usual) & (table.verdict != "identical")
+    other = table.verdict != "identical"
+    usual = size[other].median()
+    return (size > FAR * usual) & other
 
 
 def _limits(table: pd.DataFrame) -> tuple[float, float]:
     """Ends of the axis of gains: all intervals but those of methods that lie far off."""
     near = table[~_far(table)]
-    numbers = near[["gain", "low", "high"]].to_numpy(dtype=float).ravel()
+    numbers = near[["gain", "low", "high"]].to_numpy(dtype=float)
     ends = [0.0, *numbers[np.isfinite(numbers)]]
-    reach = max(ends) - min(ends) or 0.01
-    return min(ends) - 0.08 * reach, max(ends) + 0.08 * reach
+    low, high = min(ends), max(ends)
+    margin = 0.08 * (high - low) or 0.01
+    return low - margin, high + margin
 
 
 def _dot(
@@ -144,13 +178,18 @@ def _dot(
 ) -> None:
     """One method with its interval, and its words in the legend."""
     colour, marker = look
-    if np.isfinite(row.low) and row.low < row.high:
-        axes.plot([place, place], [row.low, row.high], color=colour, linewidth=1.4, alpha=0.7)
-    height = min(max(row.gain, limits[0]), limits[1])
+    # without an interval the ends are NaN, and no line is drawn
+    axes.plot(
+        [place, place],
+        [row.low, row.high],
+        color=colour,
+        linewidth=1.4,
+        alpha=0.7,
+    )
     gain = f"{row.gain:+.3f}".replace("-", "−")
     axes.scatter(
         place,
-        height,
+        np.clip(row.gain, *limits),
         s=46,
         color=colour,
         marker=marker,
@@ -161,23 +200,57 @@ def _dot(
     )
 
 
-def _label(axes: Axes, table: pd.DataFrame, zero: float, log_tokens: list[float]) -> None:
+def _lines(axes: Axes, axis: LogAxis, final_tokens: int) -> None:
+    """Natural's gain, the gap between 0 and the log axis, and the tokens of a final model."""
+    axes.axhline(0, color=INK, linewidth=1, zorder=1)
+    gap = (axis.zero + axis.low) / 2
+    axes.axvline(gap, color=FAINT, linewidth=0.8, zorder=0)
+    place = float(np.log10(final_tokens))
+    axes.axvline(
+        place,
+        color=SOFT,
+        linewidth=0.9,
+        linestyle="--",
+        zorder=0,
+    )
+
+
+def _label(axes: Axes, table: pd.DataFrame, axis: LogAxis) -> None:
     """Words of both axes, and the legend with the methods, the best first."""
-    ticks = _ticks(*log_tokens)
+    ticks = _ticks(axis.low, axis.high)
     words = [quantity(round(10**tick)) for tick in ticks]
-    axes.set_xticks([zero, *ticks], ["0", *words])
+    axes.set_xticks([axis.zero, *ticks], ["0", *words])
     axes.set_xlabel("tokens that the method's own runs were trained on")
     first = table.iloc[0]
-    unit = "" if first.unit in ("", first.measure) else f", {first.unit}"
-    axes.set_ylabel(f"gain over {REFERENCE} in {first.measure}{unit}")
-    axes.legend(loc="center left", bbox_to_anchor=(1.03, 0.5), frameon=False, handletextpad=0.4)
+    name = f"gain over {REFERENCE} in {first.measure}"
+    if first.unit not in ("", first.measure):
+        name += f", {first.unit}"
+    axes.set_ylabel(name)
+    axes.legend(
+        loc="center left",
+        bbox_to_anchor=(1.03, 0.5),
+        frameon=False,
+        handletextpad=0.4,
+    )
     bare(axes, ticks="x")
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers of tokens between two ends, log10; the ends where there are none."""
-    steps = (0.0,) if high - low > DECADES else (0.0, float(np.log10(3)))
-    ticks = []
-    for decade in range(int(np.floor(low)), int(np.ceil(high)) + 1):
-        ticks += [decade + step for step in steps if low <= decade + step <= high]
+    """Round numbers of tokens between two ends, log10; an end where there are none."""
+    first, last = int(np.floor(low)), int(np.ceil(high))
+    marks = [float(decade) for decade in range(first, last + 1)]
+    if high - low <= DECADES:
+        marks += [decade + np.log10(3) for decade in marks]
+    ticks = [float(mark) for mark in sorted(marks) if low <= mark <= high]
     return ticks or [high]
+
+
+def _reading(table: pd.DataFrame) -> str:
+    """How to read the figure."""
+    reading = f"Bars: 95% intervals over {table.over.iloc[0]}."
+    if table.low.isna().any():
+        reading = "One seed: no interval."
+    reading += " Dashed: tokens of one final."
+    if _far(table).any():
+        reading += " At the edge: beyond the axis."
+    return reading
