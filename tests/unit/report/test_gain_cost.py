@@ -1,13 +1,16 @@
 """What a method's gain cost: the tokens of the runs that it reads, against its final models."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import study_tables
 from mixwright import tables
+from mixwright.learners import TEXT, Metric
 from mixwright.report.comparison import compare
-from mixwright.report.figures import draw, settle, tabulate
+from mixwright.report.figures import draw, gain_cost, settle, tabulate
 from mixwright.study.study import Study
 from overlaps import overlaps
 
@@ -73,6 +76,19 @@ def test_gains_are_the_report_s_differences_turned_round(scores):
     assert list(table.gain) == sorted(table.gain, reverse=True)
     assert table.gain["natural"] == 0 and table.gain["regmix"] > 0.02 > table.gain["doremi"]
     assert set(table.over) == {"seeds"}
+
+
+def test_where_more_is_better_a_gain_is_the_difference_itself(scores):
+    accuracy = replace(TEXT, judged=Metric("accuracy", "accuracy", "", higher=True))
+    rows = scores[scores.metric == "loss"]
+    shares = rows.assign(metric="accuracy", value=1 - rows.value / 10)
+    finals = pd.DataFrame({"tokens": [FINAL]})
+    reads = dict.fromkeys(ARMS, ("swarm",))
+    table = gain_cost.table(trained_runs(), shares, finals, TARGETS, reads, learner=accuracy)
+    of_loss = gain_cost.table(trained_runs(), scores, finals, TARGETS, reads)
+    assert list(table.method) == list(of_loss.method)
+    for column in ("gain", "low", "high"):
+        assert list(10 * table[column]) == pytest.approx(list(of_loss[column]))
 
 
 def test_methods_that_trained_nothing_stand_left_of_all_others_under_a_zero(scores):
