@@ -37,6 +37,7 @@ def trained() -> dict[str, Any]:
     return {
         "study": Study(study_tables.study()),
         "design": design,
+        "trained_runs": design,
         "losses": losses,
         "validation": study_tables.validation(),
         "mixtures": study_tables.mixtures(),

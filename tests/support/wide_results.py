@@ -36,6 +36,7 @@ def trained() -> dict[str, Any]:
     return {
         "study": Study(config()),
         "design": design,
+        "trained_runs": design,
         "losses": losses,
         "validation": _validation(),
         "mixtures": _mixtures(),
@@ -77,7 +78,8 @@ def config() -> dict[str, Any]:
         "seed": 0,
         "domains": {name: {"source": "files"} for name in DOMAINS},
         "targets": {name: {"source": "files", "weight": 1.0} for name in TARGETS},
-        "mixers": {name: {} for name in MIXERS},
+        "mixers": {name: {} for name in ARMS},
+        "like": {"effective-data-with-long-name": "effective-data"},
     }
 
 

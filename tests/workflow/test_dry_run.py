@@ -64,8 +64,8 @@ def test_a_study_that_ends_at_its_proposals_trains_no_finals(workshop, smoke):
     trained = workshop.jobs(smoke)
     assert jobs["train_proxies"] == trained["train_proxies"]
     assert jobs["propose_mixture"] == trained["propose_mixture"]
-    # three figures are of finals: their scores, also by target, and their losses in training
-    assert jobs["summarise_proposals"] == 1 and jobs["draw_figure"] == trained["draw_figure"] - 3
+    # four figures are of finals: their scores, by target and against cost, and losses in training
+    assert jobs["summarise_proposals"] == 1 and jobs["draw_figure"] == trained["draw_figure"] - 4
     assert not {"train_finals", "evaluate_finals", "summarise"} & set(jobs)
     assert workshop.jobs(smoke, "proposals").keys() - jobs.keys() == {"proposals"}
 

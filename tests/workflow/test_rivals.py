@@ -111,6 +111,17 @@ def test_the_report_counts_what_the_rivals_cost(results):
     assert "a reference and a proxy that learns weights (doremi)" in page
 
 
+def test_the_figure_of_gains_counts_what_each_method_trained(results):
+    drawn = pd.read_csv(results / "report" / "gain_cost.csv").set_index("method")
+    tokens = {"natural": 0, "best-of-swarm": 10, "best-source": 2, "doremi": 2, "odm": 1}
+    tokens["fastmix"] = 1
+    assert drawn.tokens.to_dict() == {arm: 8192 * runs for arm, runs in tokens.items()}
+    assert drawn.of_final["doremi"] == 2 * 8192 / 4096
+    summary = json.loads((results / "report" / "summary.json").read_text())
+    assert set(drawn.index) == {"natural"} | {arm["mixer"] for arm in summary["arms"]}
+    assert 'id="cost"' in (results / "report" / "summary.html").read_text()
+
+
 def test_other_weights_of_targets_train_fastmix_alone_again(finished):
     target = {"source": "files", "files": "held.jsonl", "weight": 1}
     more = {"held": target, "web": {"weight": 1}}

@@ -12,7 +12,7 @@ from mixwright.proposals.export import FORMATS
 from mixwright.report.figures import FIGURES, MEASURED, entry
 from mixwright.study.copies import snapshot_packs
 from mixwright.study.learning import curve_mixer
-from mixwright.study.study import PROXIES, Study
+from mixwright.study.study import PROXIES, ROLES, Study
 
 Folder = Path | str
 # Suffixes of the files that a study writes of a figure; a page shows the first two.
@@ -135,6 +135,7 @@ def drawn_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         "losses": table_paths(study, folder, "losses", PROXIES),
         "surfaces": surface_paths(study, folder),
         "learning_curve": _file(folder, "learning_curve.json", bool(curve_mixer(study))),
+        "trained_runs": [] if study.measured else table_paths(study, folder, "design", ROLES),
     }
 
 

@@ -40,6 +40,8 @@ TABLES = {
     )
 }
 TABLES["task_scores"] = tables.SCORES
+# of all roles, where `design` holds those of proxies on one mixture
+TABLES["trained_runs"] = tables.DESIGN
 
 
 def load(

@@ -56,17 +56,20 @@ def tabulate(name: str, **inputs: Any) -> "pd.DataFrame":
     Args:
         name: a figure of FIGURES or MEASURED.
         inputs: the results it reads, tables as data frames, others as their JSON. `study`, a Study,
-            stands for three: `targets`, target -> weight in the goal; `metrics`, target -> what its
-            numbers are; `learner`. They can be given without a study, where the figure takes them.
+            stands for four: `targets`, target -> weight in the goal; `metrics`, target -> what its
+            numbers are; `learner`; `reads`, mixer -> roles whose runs it reads. They can be given
+            without a study, where the figure takes them.
     """
     function = _function(name, "table")
+    wanted = inspect.signature(function).parameters
     study = inputs.pop("study", None)
     if study is not None:
         for result in ("tests", "subsets"):
             if result in inputs:
                 inputs[result] = as_listed(inputs[result], study)
         inputs = _of_study(study) | inputs
-    wanted = inspect.signature(function).parameters
+        if "reads" in wanted:
+            inputs.setdefault("reads", _reads(study))
     for option in ("targets", "metrics", "learner"):
         if option not in wanted:
             inputs.pop(option, None)
@@ -213,6 +216,11 @@ def _of_study(study: "Study") -> dict[str, Any]:
         "metrics": study.metrics,
         "learner": learner_of(study),
     }
+
+
+def _reads(study: "Study") -> dict[str, list[str]]:
+    """Mixer -> the roles whose runs its method reads, in a study that has such runs."""
+    return {mixer: sorted(study.method(mixer).reads) for mixer in study.mixers}
 
 
 def _rounded(table: "pd.DataFrame") -> "pd.DataFrame":

@@ -32,6 +32,11 @@ def _perturbed(study: "Study") -> bool:
     return "perturb" in study.runs
 
 
+def _counted(study: "Study") -> bool:
+    """Whether runs have tokens, and mixers propose for one goal."""
+    return study.learner.sized and _one_goal(study)
+
+
 def _trained_swarm(study: "Study") -> bool:
     """Whether a swarm depends on a seed, and a unigram model can stand beside it."""
     return study.learner.sized and _swarm(study)
@@ -132,6 +137,18 @@ AMOUNTS = FigureEntry(
     shown=_perturbed,
 )
 
+GAIN_COST = FigureEntry(
+    "gain_cost",
+    ("trained_runs", "scores", "finals", "study"),
+    "What each method gained, and what it trained for it",
+    "Gain of each method's final models over natural's against the training tokens of all runs that"
+    " the method reads, a dot a method with its 95% interval: higher is better, farther left is"
+    " cheaper, and methods that read the same runs stand side by side, each with the whole cost.",
+    section="cost",
+    optional=("documents",),
+    shown=_counted,
+)
+
 # Of studies that train their proxies; in the order of the page.
 FIGURES = {
     "mixtures": MIXTURES,
@@ -201,6 +218,7 @@ FIGURES = {
         " mixture's own text, a lower line can be easier text and no better model.",
         section="finals",
     ),
+    "gain_cost": GAIN_COST,
 }
 
 # Of studies whose runs others measured; in the order of the page.
