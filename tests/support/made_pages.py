@@ -166,8 +166,7 @@ def proposals_of(sentence: str = "", **more) -> proposals_summary.Proposals:
     design, losses = study_tables.proxies()
     inputs = {"validation": study_tables.validation(), "mixtures": mixtures}
     inputs |= {"manifests": manifests(), "domains": counted()}
-    designs = {"swarm": {"rounds": 1}}
-    study = Study(study_tables.study() | {"finals": "none", "designs": designs})
+    study = Study(study_tables.study() | {"finals": "none"})
     return proposals_summary.summarise(study, design, losses, **(inputs | more))
 
 

@@ -36,6 +36,7 @@ def study() -> dict[str, Any]:
         "targets": {name: {"source": "installed", "weight": 1.0} for name in TARGETS},
         "corpus": {"validation_share": 0.1, "validation_bytes": 2_000_000},
         "proxy": {"model": "tiny", "tokens": 100_000},
+        "designs": {"swarm": {"rounds": 1}},
         "goal": {"tokens": 200_000, "max_epochs": 4.0},
         "final": {"model": "small", "seeds": [1, 2]},
         "mixers": {name: {} for name in ARMS},

@@ -70,32 +70,32 @@ def test_a_finished_study_has_nothing_to_do(finished):
 def test_every_rival_proposes_what_its_run_learned(results):
     for mixer in RIVALS:
         realised = pd.read_parquet(results / "realised" / f"{mixer}.parquet")
-        learned = realised.dropna(subset=["weight"]).set_index("domain")
-        assert learned.run.nunique() == 1
-        assert learned.weight.sum() == pytest.approx(1)
+        answer = realised.dropna(subset=["learned"]).set_index("domain")
+        assert answer.run.nunique() == 1
+        assert answer.learned.sum() == pytest.approx(1)
         proposal = json.loads((results / "mixtures" / f"{mixer}.json").read_text())
         weights = pd.Series(proposal["weights"])
         assert weights["code"] <= 0.45 + 1e-9
-        moved = learned.weight["code"] > 0.45 + 1e-3
+        moved = answer.learned["code"] > 0.45 + 1e-3
         assert moved == any("brought inside" in note for note in proposal["notes"])
         if not moved:
-            assert weights["code"] == pytest.approx(learned.weight["code"])
+            assert weights["code"] == pytest.approx(answer.learned["code"])
         if mixer != "fastmix":
             # the mean of the weights is what the run has read
-            shares = learned.tokens / learned.tokens.sum()
-            assert (shares - learned.weight).abs().max() < 0.05
+            shares = answer.tokens / answer.tokens.sum()
+            assert (shares - answer.learned).abs().max() < 0.05
 
 
 def test_doremi_trains_a_reference_beside_its_proxy(results):
     design = pd.read_parquet(results / "design" / "doremi.parquet")
     assert design.run.nunique() == 2
     realised = pd.read_parquet(results / "realised" / "doremi.parquet")
-    assert realised.weight.notna().sum() == 2 == realised.weight.isna().sum()
+    assert realised.learned.notna().sum() == 2 == realised.learned.isna().sum()
 
 
 def test_fastmix_moves_to_the_domain_that_the_target_is_of(results):
     realised = pd.read_parquet(results / "realised" / "fastmix.parquet")
-    assert realised.set_index("domain").weight["code"] > 0.52
+    assert realised.set_index("domain").learned["code"] > 0.52
 
 
 def test_the_report_counts_what_the_rivals_cost(results):

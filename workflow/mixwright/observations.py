@@ -198,7 +198,7 @@ def observe(
         likelihoods=likelihoods,
         dropped=tuple(sorted(pairs)),
         epochs=_by_run(realised, last.index, domains, "epochs"),
-        learned=_by_run(realised, last.index, domains, "weight"),
+        learned=_by_run(realised, last.index, domains, "learned"),
     )
 
 

@@ -91,12 +91,12 @@ LOGLIKELIHOODS = _table(
     " split:str label:float",
     optional="split label",
 )
-# weight: what a run that learns weights while it trains proposes; null of any other.
+# learned: the weight that a run which learns them while it trains proposes; null of any other.
 REALISED = _table(
     "realised",
     key="run domain",
-    columns="run:str domain:str tokens:int epochs:float weight:float",
-    optional="weight",
+    columns="run:str domain:str tokens:int epochs:float learned:float",
+    optional="learned",
 )
 # What a fit was given, in one table: tokens and passes by domain (measures amount and epochs), and
 # last losses by target (measure loss).

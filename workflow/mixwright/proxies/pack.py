@@ -72,7 +72,7 @@ class Results:
         realised = []
         for domain, (tokens, epochs) in result.realised.items():
             weight = result.answer.get(domain)
-            taken = {"domain": domain, "tokens": tokens, "epochs": epochs, "weight": weight}
+            taken = {"domain": domain, "tokens": tokens, "epochs": epochs, "learned": weight}
             realised.append(taken)
         before_last = [fact for fact in result.losses if fact["step"] < member.steps]
         self.store.put(key, row(key, before_last, realised, result.diverged))
