@@ -7,7 +7,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) --quiet rules
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo autoscale chemistry toxcast browser kernels test test-cluster test-trainers lint docs bench gpu-check clean clean-store
+.PHONY: help install demo autoscale chemistry toxcast browser kernels test test-papers test-cluster test-trainers lint docs bench gpu-check clean clean-store
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,9 +58,12 @@ kernels: .venv/kernels ## what tests of GPU kernels need: Triton, whose interpre
 		-c constraints.txt --editable ".[kernels]" && touch $@ \
 		|| echo "tests of GPU kernels will skip: pip could not install triton"
 
-test: install browser kernels lint ## lint, then all tests but those of the cluster
+test: install browser kernels lint ## lint, then all tests but those of cluster, papers, trainers
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(CORES) \
-		--dist loadscope --no-loadscope-reorder
+		--dist loadscope --no-loadscope-reorder -m "not papers"
+
+test-papers: install ## run the papers' experiments whole, on made-up text: 6 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/workflow/test_papers.py -m papers
 
 # As root it installs Debian's slurm-wlm, munge, slurmdbd and mariadb-server where they are missing.
 # None of them runs afterwards.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -40,8 +41,14 @@ def test_a_drafted_study_runs_to_its_proposals(workshop: Workshop, layout):
     assert "snakemake -n --configfile mine.yaml" in out
     jobs = workshop.jobs(None, "--configfile", "mine.yaml")
     assert jobs["train_proxies"] >= 1 and "train_finals" not in jobs
-    workshop.run(merged(study, SMALL))
     results = workshop.folder / "results" / "mine"
+    if layout != "folders":
+        # Layouts differ in how text is read. What comes after it is the same.
+        workshop.run(merged(study, SMALL), "results/mine/domains.parquet")
+        counted = pd.read_parquet(results / "domains.parquet")
+        assert set(counted.domain) == set(study["domains"])
+        return
+    workshop.run(merged(study, SMALL))
     for mixer in study["mixers"]:
         proposal = json.loads((results / "mixtures" / f"{mixer}.json").read_text())
         assert set(proposal["weights"]) == set(study["domains"])

@@ -54,7 +54,11 @@ def test_mixmin_dry_runs_with_the_larger_finals(workshop):
     assert workshop.jobs(study, HF_HUB_OFFLINE="")["train_finals"] > 0
 
 
-@pytest.mark.parametrize("paper", PAPERS)
+# One of them runs with every change, the others by `make test-papers`: a minute and more each.
+LONG = [pytest.param(paper, marks=pytest.mark.papers) for paper in PAPERS[:-1]]
+
+
+@pytest.mark.parametrize("paper", [*LONG, PAPERS[-1]])
 def test_a_tiny_overlay_runs_to_the_end(house, paper, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     study = merged(read_study(paper), read_study(f"{paper}-tiny"))

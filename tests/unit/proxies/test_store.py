@@ -50,7 +50,7 @@ def test_a_row_is_found_again_under_another_runs_name(tmp_path):
             "store_key": "0123",
             "status": "ok",
             "losses": [],
-            "realised": [{"domain": "a", "tokens": 5, "epochs": 0.5}],
+            "realised": [{"domain": "a", "tokens": 5, "epochs": 0.5, "learned": None}],
         }
     ]
     assert not list(tmp_path.rglob("*.partial"))
