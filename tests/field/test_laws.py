@@ -85,7 +85,7 @@ def test_each_target_may_have_a_constant_of_its_own(name):
     assert_same_answer(name, losses, lambda predicted: predicted - constants)
 
 
-# The pull of olmix is in nats/token, as its authors have it: it is another one in another unit.
+# The pull of olmix has the losses' unit, as its authors have it: test_olmix.py scales both.
 @pytest.mark.parametrize("scale", [1e3, 1e-3])
 @pytest.mark.parametrize("name", [name for name in SWARM if name != "olmix"])
 def test_a_unit_moves_no_mixture(name, scale):

@@ -50,6 +50,15 @@ def test_a_stronger_pull_leads_towards_natural_and_none_to_the_log_linear_law():
     assert distances[-1] < 0.01
 
 
+@pytest.mark.parametrize("scale", [1e3, 1e-3])
+def test_a_unit_of_losses_and_pull_moves_no_mixture(scale):
+    planted = plant(seed=6)
+    moved = replace(planted.seen, losses=planted.seen.losses * scale)
+    plain = create("olmix").fit(planted.seen).propose(planted.goal)
+    other = create("olmix", {"pull": 0.05 * scale}).fit(moved).propose(planted.goal)
+    assert other.weights == pytest.approx(plain.weights, abs=1e-4)
+
+
 def test_a_limit_on_a_target_holds_under_the_pull():
     planted = plant(seed=5)
     target = planted.seen.targets[0]

@@ -5,11 +5,12 @@
     a_k     weight of target k in the goal
     c, t    the log-linear law of a target, see `log_linear`
     q       the natural mixture: domains in proportion to their tokens
-    lambda  strength of the pull, nats/token
+    lambda  strength of the pull, in the objective's unit (nats/token) for each nat of divergence
 
 It is convex, and its optimum is certified. The pull keeps the log-linear law off its corners. The
 published code pulls with .05 to .1 and caps a domain at four passes over its tokens; its losses are
-in bits/byte, so that the same strength pulls less there.
+in bits/byte, which are smaller numbers, so that the same strength pulls more there. Of losses in
+another unit, choose it anew.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ LEAST_SHARE = 1e-12
 class Olmix(LogLinear):
     """Fits c + exp(t.w) to each target, and proposes the optimum that is pulled to natural."""
 
-    # lambda, nats/token
+    # lambda, in the objective's unit
     pull: float = 0.05
     name = "olmix"
 
@@ -51,7 +52,8 @@ class Olmix(LogLinear):
 
     def note(self, importance: Array, weights: Array) -> str:
         """Returns a sentence on the pull."""
-        return f"pulled to natural with a strength of {self.pull:g} nats/token"
+        strength = f"{self.pull:g} of the objective's unit for each nat of divergence"
+        return f"pulled to natural by {strength}"
 
 
 @dataclass(frozen=True)
