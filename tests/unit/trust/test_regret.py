@@ -50,12 +50,13 @@ def test_a_summary_counts_what_is_worse_than_uniform():
     [
         ({"noise": -1.0}, "--noise -1"),
         ({"rounds": 0}, "--rounds 0"),
+        ({"runs": 0}, "--runs 0: give 1 or more"),
         ({"mixer": "mixmin"}, "--mixer mixmin"),
     ],
 )
 def test_a_plan_that_cannot_be_played_is_refused(words, message):
     with pytest.raises(MixwrightError, match=message):
-        Plan(4, 2, 20, **words).check()
+        Plan(4, 2, **{"runs": 20, **words}).check()
 
 
 def test_the_command_prints_a_line_a_kind_and_writes_every_problem(tmp_path, capsys):

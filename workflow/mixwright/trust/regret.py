@@ -277,6 +277,8 @@ def _drawn(rng: np.random.Generator, names: Sequence[str]) -> tuple[Domain, ...]
 
 def _parts(runs: int, rounds: int) -> list[int]:
     """Returns the runs of each round: as alike as they can be, the first ones greater."""
+    if runs < 1:
+        raise MixwrightError(f"--runs {runs}: give 1 or more")
     if not 0 < rounds <= runs:
         raise MixwrightError(f"--rounds {rounds}: {runs} runs make 1 to {runs} rounds")
     least, more = divmod(runs, rounds)
