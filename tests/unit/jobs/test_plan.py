@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from house_studies import files_of, study_of
 from least_study import CONFIG, HOUSE, LEAST, study
 from mixwright.errors import MixwrightError
 from mixwright.files import machine_name
@@ -265,16 +266,9 @@ STUDIES = sorted(CONFIG.glob("studies/*.yaml"))
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_every_study_of_the_repository_has_a_plan(path, capsys):
-    config = yaml.safe_load(path.read_text())
-    paths = [path]
-    if path.stem.endswith("-tiny") or not {"domains", "measured"} & config.keys():
-        # it lies over another study
-        base = path.with_stem(path.stem.split("-")[0])
-        paths = [base, path]
-        config = yaml.safe_load(base.read_text()) | config
-    plan(configfile=paths)
+    plan(configfile=files_of(path))
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"plan of {config['study']}: ")
+    assert lines[0].startswith(f"plan of {study_of(path)['study']}: ")
     assert max(map(len, lines)) < 160
 
 

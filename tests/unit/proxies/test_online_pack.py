@@ -71,7 +71,7 @@ def trained(tmp_path, monkeypatch):
 
 
 def learned(row) -> dict[str, float]:
-    return {fact["domain"]: fact["weight"] for fact in row["realised"]}
+    return {fact["domain"]: fact["learned"] for fact in row["realised"]}
 
 
 def test_doremi_trains_its_reference_first_and_both_are_stored(trained):
@@ -143,11 +143,11 @@ def test_a_pack_that_knows_no_learned_weights_is_read_with_nulls(trained, tmp_pa
     fields = []
     for field in RESULTS.schema:
         if field.name == "realised":
-            struct = [part for part in field.type.value_type if part.name != "weight"]
+            struct = [part for part in field.type.value_type if part.name != "learned"]
             field = pa.field(field.name, pa.list_(pa.struct(struct)), field.nullable)
         fields.append(field)
     for fact in rows[0]["realised"]:
-        del fact["weight"]
+        del fact["learned"]
     old: Path = tmp_path / "old.parquet"
     pq.write_table(pa.Table.from_pylist(rows, pa.schema(fields)), old)
     assert set(learned(read_pack(old).to_pylist()[0]).values()) == {None}

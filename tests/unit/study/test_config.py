@@ -7,6 +7,7 @@ from dataclasses import fields
 
 import pytest
 
+from house_studies import study_of
 from least_config import CONFIG, LEAST
 from mixwright.errors import MixwrightError
 from mixwright.mixers import MIXERS, create, is_setting
@@ -144,25 +145,13 @@ def test_a_study_needs_a_name_domains_and_targets():
         resolve({"study": "a", "domains": LEAST["domains"]}, CONFIG)
 
 
-def over(study, overlay):
-    """A study with an overlay's values, section by section."""
-    inner = {}
-    for key, value in overlay.items():
-        inner[key] = over(study.get(key, {}), value) if isinstance(value, dict) else value
-    return study | inner
-
-
 @pytest.mark.parametrize(
     "path",
     sorted(CONFIG.glob("studies/*.yaml")) + [CONFIG / "config.yaml"],
     ids=lambda path: path.stem,
 )
 def test_every_study_in_the_house_resolves(path):
-    study = read_yaml(path)
-    if path.stem.endswith("-tiny") or not {"domains", "measured"} & study.keys():
-        # it lies over another study
-        study = over(read_yaml(path.with_name(path.stem.split("-")[0] + ".yaml")), study)
-    assert resolve(study, CONFIG)["study"]
+    assert resolve(study_of(path), CONFIG)["study"]
 
 
 def test_the_reference_is_generated_from_the_schema():
