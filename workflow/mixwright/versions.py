@@ -16,7 +16,7 @@ VERSIONS = {
     "questions": 5,
     "datasets": 2,
     "design": 1,
-    "round": 1,
+    "round": 2,
     "calibrate": 1,
     "proxy": 4,
     "online": 1,

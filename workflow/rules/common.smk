@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 from snakemake.io import contains_wildcard
 
+from mixwright.study.anchoring import anchored_mixers
 from mixwright.study.config import resolve
 from mixwright.errors import MixwrightError
 from mixwright.files import newest, stamp
@@ -72,6 +73,8 @@ RESULTS_FOLDER = f"results/{NAME}"
 METRICS = {name: vars(metric) for name, metric in STUDY.metrics.items()}
 # What targets of questions choose by, where that is no loss. Studies without it hash nothing of it.
 CHOSEN = [STUDY.chosen] if STUDY.chosen else []
+# Mixers whose fit takes runs of a larger size, where the study has enough of them.
+ANCHORED = [] if STUDY.measured else anchored_mixers(CONFIG)
 # What the weights of a further round depend on, beside what the rounds before it measured.
 ROUND_SPEC = digest(
     [
@@ -333,6 +336,14 @@ def kept_of(mixer):
     if STUDY.method(mixer).can_refit:
         roles = roles + ["repeat"]
     return roles
+
+
+def anchors_of(mixer):
+    """The tables of runs of a larger size that the fit of a mixer takes: weights, losses, tokens."""
+    if mixer not in ANCHORED:
+        return []
+    paths = [tables_of(table, ["transfer"]) for table in ("design", "losses", "realised")]
+    return [path for files in paths for path in files]
 
 
 def loglikelihoods_of(mixer):

@@ -11,6 +11,7 @@ rule fit_mixer:
         losses=lambda wc: tables_of("losses", kept_of(wc.mixer)),
         realised=lambda wc: tables_of("realised", kept_of(wc.mixer)),
         loglikelihoods=lambda wc: loglikelihoods_of(wc.mixer),
+        anchors=lambda wc: anchors_of(wc.mixer),
     output:
         directory("results/{study}/fits/{mixer}"),
     log:
@@ -28,6 +29,7 @@ rule fit_mixer:
         "python -m mixwright fit-mixer --mixer {params.method} --settings {params.settings:q}"
         " --mixtures {input.design:q} --losses {input.losses:q} --realised {input.realised:q}"
         " --loglikelihoods {input.loglikelihoods:q} --diverged {params.diverged}"
+        " --anchors {input.anchors:q}"
         " --study results/{wildcards.study}/study.json --to {output:q} 2>&1 | tee {log:q}"
 
 

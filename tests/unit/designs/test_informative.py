@@ -8,14 +8,17 @@ import pytest
 
 from least_study import names, study
 from mixwright.__main__ import main
-from mixwright.designs.informative import choose, sensitivity
+from mixwright.designs import KINDS
+from mixwright.designs.informative import choose, choose_different, sensitivity
 from mixwright.designs.resolve import resolve_design
 from mixwright.errors import MixwrightError
 from mixwright.mixers.laws.fit import fit_law
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.prior import Prior
 from mixwright.mixture import Domain
+from mixwright.simplex.alike import EQUAL
 
+FIXED = {"cpp": 0.5, "prose": 0.3, "pycode": 0.2}
 DOMAINS = [Domain("cpp", 500_000), Domain("prose", 300_000), Domain("pycode", 200_000)]
 
 
@@ -122,9 +125,68 @@ def test_a_study_names_its_rows_before_a_token_is_counted_and_grows_them():
     np.testing.assert_array_equal(resolved(large)[:32], resolved(small))
 
 
+def drawn(runs):
+    return resolved(study(designs={"swarm": {"method": "dirichlet", "runs": runs}}))
+
+
 def test_a_study_chooses_among_its_dirichlet_rows():
-    pool = resolved(study(designs={"swarm": {"runs": 64}}))
-    np.testing.assert_array_equal(resolved(informative()), pool[choose(pool, 32)])
+    pool = drawn(128)
+    chosen = resolved(informative(candidates=128))
+    np.testing.assert_array_equal(chosen, pool[choose(pool, 32)])
+
+
+def nearest(weights):
+    """The least distance of each mixture from the ones before it."""
+    apart = np.abs(weights[:, None] - weights[None]).max(axis=2)
+    return np.where(np.tri(len(weights), k=-1, dtype=bool), apart, np.inf).min(axis=1)
+
+
+def test_no_mixture_is_trained_twice_where_the_bounds_leave_others():
+    two = [Domain("cpp", 500_000), Domain("prose", 300_000)]
+    rows = KINDS["informative"].rows(informative(runs=60).config)
+    weights = KINDS["informative"].weights(rows, two)
+    assert nearest(weights).min() > EQUAL
+    # the first pool of 64 candidates is used up: the choice goes on in the next one
+    pool = drawn_of_two(64, two)
+    of_pool = np.abs(weights[:, None] - pool[None]).max(axis=2).min(axis=1) == 0
+    first = int(of_pool.sum())
+    assert first < 60 and of_pool[:first].all()
+    fewer = KINDS["informative"].weights(rows[: first + 3], two)
+    np.testing.assert_array_equal(fewer, weights[: first + 3])
+
+
+def drawn_of_two(candidates, domains):
+    config = study(designs={"swarm": {"method": "dirichlet", "runs": candidates}}).config
+    return KINDS["swarm"].weights(KINDS["swarm"].rows(config), domains)
+
+
+def test_the_order_of_a_pool_does_not_matter_where_its_mixtures_repeat():
+    corners = np.repeat(np.eye(3), 5, axis=0)
+    pool = np.concatenate([corners, candidates(rows=20, domains=3), corners[:4]])
+    chosen = choose_different([pool], 40)
+    assert len(chosen) == 23 and nearest(chosen).min() > EQUAL
+    rows = np.random.default_rng(4).permutation(len(pool))
+    np.testing.assert_array_equal(choose_different([pool[rows]], 40), chosen)
+    measured = chosen[:6]
+    after = choose_different([pool], 40, measured)
+    assert len(after) == 17
+    np.testing.assert_array_equal(choose_different([pool[rows]], 40, measured), after)
+
+
+def test_bounds_that_leave_few_mixtures_give_each_again_in_order():
+    config = informative(runs=12).config
+    rows = KINDS["informative"].rows({**config, "goal": {**config["goal"], "fixed": FIXED}})
+    weights = KINDS["informative"].weights(rows, DOMAINS)
+    np.testing.assert_allclose(weights, np.tile([[0.5, 0.3, 0.2]], (12, 1)), atol=1e-12)
+
+
+def test_candidates_that_repeat_come_after_all_others():
+    corners = np.repeat(np.eye(3), 4, axis=0)
+    order = choose(corners, 12)
+    assert sorted(order[:3]) == [0, 4, 8] and sorted(order) == list(range(12))
+    assert choose(corners, 5) == order[:5]
+    near = choose(np.concatenate([corners, candidates(rows=6, domains=3)]), 9)
+    assert set(range(12, 18)) < set(near)
 
 
 def test_the_method_changes_no_name_of_a_dirichlet_swarm():

@@ -130,13 +130,3 @@ def test_rounds_that_cannot_be_are_refused():
             designs={"swarm": {"runs": 20, "rounds": 2}},
             transfer={"model": "tiny", "mixtures": 12},
         )
-
-
-def test_auto_is_informative_where_runs_are_few():
-    few, many = swarm(runs=128, method="auto"), swarm(runs=129, method="auto")
-    assert names(few, "swarm") == names(swarm(runs=128, method="informative"), "swarm")
-    assert names(many, "swarm") == names(swarm(runs=129, method="dirichlet"), "swarm")
-    # what counts are the runs of all rounds
-    rounds = swarm(runs=200, rounds=2, method="auto")
-    assert {run.kind for run in rounds.tables["swarm"]} == {"swarm"}
-    assert {run.kind for run in rounds.tables["swarm-2"]} == {"round"}

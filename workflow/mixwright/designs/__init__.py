@@ -9,7 +9,7 @@ from typing import Any
 
 from mixwright.designs import dirichlet, informative, perturbation, repeats, rounds, vertices
 from mixwright.designs.online import OnlineDesign
-from mixwright.designs.row import Design, swarm_method
+from mixwright.designs.row import Design
 
 KINDS: dict[str, Design] = {
     "swarm": dirichlet,
@@ -25,7 +25,12 @@ KINDS: dict[str, Design] = {
 
 
 def kind_of(role: str, config: Mapping[str, Any]) -> str:
-    """Returns the kind of design of a role's runs: the role's own name, or another method's."""
-    if role == "swarm" and swarm_method(config["designs"]["swarm"]) == "informative":
+    """Returns the kind of design of a role's runs: the role's own name, or another method's.
+
+    Args:
+        role: of the runs.
+        config: a study's, with the swarm's method decided.
+    """
+    if role == "swarm" and config["designs"]["swarm"]["method"] == "informative":
         return "informative"
     return role

@@ -3,15 +3,17 @@
 The choice looks at the law's prior alone, never at a loss.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.designs import dirichlet
 from mixwright.designs.row import Row
 from mixwright.mixture import Array, Domain
+from mixwright.simplex.alike import EQUAL
 
 # The law is L(w) = E + A (eps + sum_i K_i w_i^g_i)^(-b). Before any run its parameters are normal,
 # with these means and standard deviations: log K, logit g, log b and log eps.
@@ -28,6 +30,8 @@ NOISE = 0.01
 LEAST_SPREAD = 1e-3
 # variances closer than this (relative) are equal: the lexicographically first mixture goes first
 TIE = 1e-9
+# pools of candidates that are drawn at most, one after the other, where mixtures repeat
+POOLS = 8
 
 
 def rows(config: Mapping[str, Any]) -> list[Row]:
@@ -38,21 +42,56 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
     candidates = config["designs"]["swarm"]["candidates"]
     rows = []
     for row in dirichlet.rows(config):
-        parameters = {**row.parameters, "candidates": candidates}
+        # mixtures that are closer than `equal` are one candidate
+        parameters = {**row.parameters, "candidates": candidates, "equal": EQUAL}
         rows.append(replace(row, parameters=parameters))
     return rows
 
 
 def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
-    """Returns (rows, domains) the chosen candidates: Dirichlet rows of the same seed and bounds."""
-    first = rows[0]
-    count = first.parameters["candidates"]
-    pool = [replace(first, row=i) for i in range(count)]
-    candidates = dirichlet.weights(pool, domains)
+    """Returns (rows, domains) the chosen candidates: Dirichlet rows of the same seed and bounds.
+
+    They differ from each other. Where the bounds leave fewer mixtures than rows, those that there
+    are come again, in their order.
+    """
     numbers = [row.row for row in rows]
-    order = choose(candidates, 1 + max(numbers))
-    chosen = np.array(order)[numbers]
-    return candidates[chosen]
+    runs = 1 + max(numbers)
+    pools = _pools(rows[0], domains)
+    chosen = choose_different(pools, runs)
+    repeated = np.resize(chosen, (runs, len(domains)))
+    return repeated[numbers]
+
+
+def _pools(first: Row, domains: Sequence[Domain]) -> Iterator[Array]:
+    """Yields pools (candidates, domains) of Dirichlet mixtures, the rows of one after another's."""
+    count = first.parameters["candidates"]
+    for place in range(POOLS):
+        start = place * count
+        rows = [replace(first, row=start + number) for number in range(count)]
+        yield dirichlet.weights(rows, domains)
+
+
+def choose_different(pools: Iterable[Array], runs: int, measured: Array | None = None) -> Array:
+    """Returns (runs, domains) mixtures of the pools that differ, the most informative first.
+
+    There are fewer rows where the pools hold fewer mixtures. A pool is looked at when the pools
+    before it are used up, so that a longer choice begins with the shorter one.
+
+    Args:
+        pools: each (candidates, domains).
+        measured: (m, domains) mixtures of runs that there are; none of them is taken again.
+    """
+    earlier = [] if measured is None else [measured]
+    missing = runs
+    chosen: list[Array] = []
+    for pool in pools:
+        there = np.concatenate([*earlier, *chosen, pool[:0]])
+        order, different = _choice(pool, missing, there)
+        chosen.append(pool[order[:different]])
+        missing -= different
+        if missing == 0:
+            break
+    return np.concatenate(chosen)
 
 
 def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[int]:
@@ -60,37 +99,64 @@ def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[
 
     Each is the one whose loss the earlier ones leave most uncertain. These are the pivots of a
     Cholesky factorisation of the prior's kernel J V J' (greedy D-optimal design). So a longer
-    choice begins with the shorter one, and the order of the candidates does not matter.
+    choice begins with the shorter one, and the order of the candidates does not matter. A mixture
+    that is chosen or measured already comes again after all others.
 
     Args:
         measured: (m, domains) mixtures of runs that there are already; the choice goes on after
             them, whatever they measured.
     """
+    if measured is None:
+        measured = np.zeros((0, candidates.shape[1]))
+    order, _ = _choice(candidates, runs, measured)
+    return order
+
+
+def _choice(candidates: Array, runs: int, measured: Array) -> tuple[list[int], int]:
+    """The order of `choose`, and how many of its first mixtures differ from all before them."""
     count = len(candidates)
-    features = sensitivity(candidates)
-    earlier = np.zeros((0, features.shape[1]))
-    if measured is not None and len(measured):
-        features = sensitivity(np.concatenate([candidates, measured]))
-        features, earlier = features[:count], features[count:]
+    features = sensitivity(np.concatenate([candidates, measured]))
+    features, earlier = features[:count], features[count:]
     # of the standardised parameters, after the runs so far
     covariance = np.eye(features.shape[1])
     # of each candidate's loss, in units of the predictions' variance
     variance = (features**2).sum(axis=1)
-    for feature in earlier:
+    is_new = np.ones(count, dtype=bool)
+    for feature, mixture in zip(earlier, measured, strict=True):
         step = _learn(covariance, feature)
         variance = np.maximum(variance - (features @ step) ** 2, 0.0)
+        is_new &= _apart(candidates, mixture)
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort(candidates.T[::-1])] = np.arange(count)
     order: list[int] = []
+    different = 0
     for _ in range(min(runs, count)):
-        greatest = variance.max() * (1 - TIE)
-        best = np.flatnonzero(variance >= greatest)
-        pick = int(best[np.argmin(rank[best])])
+        is_open = is_new
+        if not is_new.any():
+            # the mixtures are used up: what is left repeats them
+            is_open = np.ones(count, dtype=bool)
+            is_open[order] = False
+        else:
+            different += 1
+        pick = _greatest(np.where(is_open, variance, -np.inf), rank)
         order.append(pick)
         step = _learn(covariance, features[pick])
         variance = np.maximum(variance - (features @ step) ** 2, 0.0)
-        variance[order] = -np.inf
-    return order
+        is_new &= _apart(candidates, candidates[pick])
+    return order, different
+
+
+def _apart(candidates: Array, mixture: Array) -> NDArray[np.bool_]:
+    """Which candidates (n, domains) are another mixture than this one (domains,)."""
+    difference = np.abs(candidates - mixture)
+    return difference.max(axis=1) > EQUAL
+
+
+def _greatest(variance: Array, rank: NDArray[np.int64]) -> int:
+    """The candidate of the greatest variance; of equal ones the lexicographically first."""
+    greatest = variance.max() * (1 - TIE)
+    best = np.flatnonzero(variance >= greatest)
+    return int(best[np.argmin(rank[best])])
 
 
 def _learn(covariance: Array, feature: Array) -> Array:

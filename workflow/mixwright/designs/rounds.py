@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from mixwright.designs import dirichlet
-from mixwright.designs.row import Row, round_sizes, swarm_method
+from mixwright.designs.row import Row, round_sizes
 from mixwright.errors import MixwrightError
 from mixwright.mixture import Array, Domain
 
@@ -28,7 +28,7 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
     for earlier in range(1, len(sizes)):
         parameters = {
             **first.parameters,
-            "first": swarm_method(swarm),
+            "first": swarm["method"],
             "candidates": swarm["candidates"],
             "round": earlier + 1,
             # runs of the rounds before, and of this one

@@ -8,9 +8,6 @@ import numpy as np
 
 from mixwright.mixture import Array, Domain, natural_weights
 
-# most runs of a swarm whose method is informative where it is `auto`
-FEW_RUNS = 128
-
 
 @dataclass(frozen=True)
 class Row:
@@ -23,21 +20,6 @@ class Row:
     # training tokens of the run
     tokens: float
     seed: int
-
-
-def swarm_method(swarm: Mapping[str, Any]) -> str:
-    """Returns how the mixtures of a swarm's first round come about: informative or dirichlet.
-
-    `auto` is informative where the runs are few: chosen mixtures then gain most, and where there
-    are many, trees prefer those that are drawn.
-
-    Args:
-        swarm: the section `designs.swarm`.
-    """
-    method = str(swarm["method"])
-    if method != "auto":
-        return method
-    return "informative" if swarm["runs"] <= FEW_RUNS else "dirichlet"
 
 
 def round_sizes(swarm: Mapping[str, Any]) -> tuple[int, ...]:

@@ -71,6 +71,7 @@ MIXERS: dict[str, Method] = {
         "RegMix, arXiv 2407.01492",
         reads=SWARM,
         limits=True,
+        trees=True,
         draws=20,
         quick={"iterations": 300, "learning_rate": 0.05, "samples": 10_000, "keep": 32},
     ),
@@ -88,6 +89,7 @@ MIXERS: dict[str, Method] = {
         " has a certified gap.",
         reads=SWARM,
         limits=True,
+        anchored=True,
     ),
     "wide-law": Method(
         "laws.wide:WideLaw",

@@ -33,6 +33,10 @@ class Method:
     limits: bool = False
     # whether its proposals stay inside the goal's bounds; False for a reference that must not
     bounded: bool = True
+    # whether it is boosted trees alone, which learn less from a swarm of chosen mixtures
+    trees: bool = False
+    # whether its law can be fitted to runs of larger models, around that of smaller ones
+    anchored: bool = False
     # most refits that a bootstrap asks of it; few for a mixer that takes long to fit
     draws: int = 1_000
     # settings with which it is fitted in a second: every test of all mixers takes them

@@ -48,6 +48,14 @@ def same_mixture(weights: Array, tolerance: float = ALIKE) -> NDArray[np.int64]:
     return _numbered(group)
 
 
+def count_repeated(weights: Array) -> int:
+    """Returns how many of (runs, domains) shares are a mixture that another run has already."""
+    if not len(weights):
+        return 0
+    different = int(same_mixture(weights, EQUAL).max()) + 1
+    return len(weights) - different
+
+
 def mixture_folds(
     weights: Array,
     folds: int,

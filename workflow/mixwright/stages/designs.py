@@ -23,7 +23,7 @@ from mixwright.files import written
 from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.loss_tables import read_observations
-from mixwright.mixture import digest
+from mixwright.mixture import Array, digest
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import Options, read_options
 from mixwright.proposals.typed_design import (
@@ -32,6 +32,7 @@ from mixwright.proposals.typed_design import (
     read_limits,
     read_sizes,
 )
+from mixwright.simplex.alike import count_repeated
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.gate import check_samples
 from mixwright.study.study import Study
@@ -131,7 +132,9 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     goal = options.goal(fit.source)
     weights = next_round(fit.runs, goal, runs, goal.seed)
     ids = further_ids(fit.runs.runs, runs)
-    chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=0)
+    earlier = fit.runs.of_role("swarm").weights
+    equal = count_repeated(np.concatenate([earlier, weights])) - count_repeated(earlier)
+    chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=equal)
     cells = chosen.cells()
     words = words_to_read(cells, chosen.names)
     _write(cells, to)
@@ -146,6 +149,8 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     if searched:
         refits = counted(min(searched, REFITS), "refit")
         log.info("design: %s lie around the optima of %s", _span(ids[informative:]), refits)
+    if equal:
+        log.info("design: %d of them stand there before; train these with other seeds", equal)
     for note in options.notes(fit.source):
         log.info("design: %s", note)
     options_to_read = f", with {words}" if words else ""
@@ -259,8 +264,22 @@ def resolve_design(study: Path, role: str, domains: Path, to: Path) -> None:
     plan = Study.read(study)
     goal = plan.goal(train_domains(domains))
     check_samples(plan, goal, extents(domains))
-    weights = resolve.resolve_design(plan.tables[role], goal.domains)
-    tables.write(weights, to, tables.DESIGN)
+    mixtures = resolve.resolve_mixtures(plan.tables[role], goal.domains)
+    tables.write(resolve.design_table(plan.tables[role], mixtures), to, tables.DESIGN)
+    if role == "swarm":
+        _say_repeated(np.stack([mixture.weights for mixture in mixtures.values()]))
+
+
+def _say_repeated(weights: Array, earlier: int = 0) -> None:
+    """Says how many mixtures (runs, domains) stand there before, the `earlier` ones not counted."""
+    repeated = count_repeated(weights) - count_repeated(weights[:earlier])
+    if repeated:
+        log.info(
+            "design: %d of %s repeat a mixture; where mixtures are drawn, designs.swarm.method:"
+            " informative avoids it; where the bounds leave too few, widen them or take fewer runs",
+            repeated,
+            counted(len(weights) - earlier, "run"),
+        )
 
 
 def design_round(
@@ -300,6 +319,8 @@ def design_round(
         swarm["strengths"],
         swarm["candidates"],
     )
+    earlier = observations.of_role("swarm").weights
+    _say_repeated(np.concatenate([earlier, weights]), len(earlier))
     resolved = {}
     for run, run_weights in zip(runs, weights, strict=True):
         resolved[run.name] = goal.mixture(run_weights)

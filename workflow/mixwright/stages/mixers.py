@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from mixwright import mixers
 from mixwright.corpus.counts import train_domains
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.learners import LOSS
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Decision, Known
 from mixwright.measured.headings import paired
@@ -27,6 +28,7 @@ from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit, check_place
 from mixwright.stages.options import NONE, Paths
+from mixwright.study.anchoring import ENOUGH, anchor_place, anchor_words
 from mixwright.study.study import Study
 from mixwright.trust.anchored import FEW, anchored
 from mixwright.trust.anchors import AnchorMap, check_units, fit_anchors
@@ -93,6 +95,7 @@ def fit_mixer(
     diverged: str = "refuse",
     study: Path | None = None,
     around: Path | None = None,
+    anchors: Paths = NONE,
     columns: ColumnOptions = NOTHING,
 ) -> None:
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
@@ -100,6 +103,7 @@ def fit_mixer(
     `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows what the study's
     targets measure. `mixwright propose` starts from the goal of the study whose results hold a fit.
     With --around the tables are a few runs of larger models, fitted around a fit to smaller ones.
+    --anchors are such runs of a study.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit
@@ -125,7 +129,38 @@ def fit_mixer(
         return
     if plan is not None:
         observations = replace(observations, metrics=plan.metrics | dict(observations.metrics))
-    Fit.of(observations, mixer, mixers.read_settings(settings)).save(to)
+    fit = Fit.of(observations, mixer, mixers.read_settings(settings))
+    if plan is not None and anchors:
+        fit = _anchored_in_study(plan, fit, anchors)
+    fit.save(to)
+
+
+def _anchored_in_study(plan: Study, smaller: Fit, anchors: Paths) -> Fit:
+    """The fit to a study's runs of a larger size; the smaller fit where too few are left.
+
+    Args:
+        anchors: the tables DESIGN, LOSSES and REALISED of the role transfer.
+    """
+    design, losses, realised = anchors
+    runs = read_observations(
+        [design], [losses], [realised], diverged=plan.diverged, chosen=plan.chosen
+    )
+    place = anchor_place(plan.config)
+    at_place = [plan.combination_of(run) == place for run in runs.runs]
+    larger = runs.only(np.flatnonzero(at_place))
+    number = len(larger.runs)
+    words = f"{counted(number, 'run')} of {anchor_words(plan.config)}"
+    if number < ENOUGH:
+        log.warning("%s are left: the fit stays that of the swarm", words)
+        return smaller
+    log.info("fitted to %s, around the law of the swarm", words)
+    # the law's mixers read the role swarm
+    larger = replace(
+        larger,
+        roles=("swarm",) * number,
+        metrics=plan.metrics | dict(larger.metrics),
+    )
+    return anchored(smaller, larger)
 
 
 def _fit_around(smaller: Fit, mixer: str, observations: Observations) -> Fit:

@@ -54,6 +54,7 @@ OPTIONS = {
     "anchor_mixtures": "mixtures of a few runs at a larger scale, in the same form as --mixtures",
     "answers": "table to write: a row a question of a task (.parquet)",
     "arm": "name of the proposal: a mixer, or MIXER@GOAL",
+    "anchors": "a study's tables of runs of a larger size: design, losses, realised",
     "around": "fit to smaller models' runs, of effective-data; the tables are of larger models",
     "available": "DOMAIN=TOKENS for every domain: the tokens that exist to train on",
     "budget": "what may be spent: '40 GPU-hours', '200 CPU-hours', or with --prices '$500'",

@@ -19,8 +19,10 @@ from mixwright.proposals.pareto import pareto as trace_front
 from mixwright.proposals.terminal import weights_table
 from mixwright.proposals.typed_limits import UNLIMITED, LimitOptions
 from mixwright.stages.options import NO_WORDS
+from mixwright.study.anchoring import anchor_words
 from mixwright.study.study import Study
 from mixwright.trust import bootstrap
+from mixwright.trust.anchored import anchored_note, is_anchored
 from mixwright.trust.doubts import doubts
 from mixwright.trust.proposal import propose_in_units, propose_within
 from mixwright.trust.surface.proposing import propose_from
@@ -89,6 +91,9 @@ def propose_mixture(
         metrics,
         draws,
     )
+    if runs is not None and is_anchored(fitted):
+        note = anchored_note(len(runs.runs), anchor_words(plan.config))
+        proposal = replace(proposal, notes=(*proposal.notes, note))
     record = proposal.as_json(study_goal)
     record |= {"mixer": mixer, "corpus": corpus_fingerprint(domains)}
     for name in _unknown(plan):

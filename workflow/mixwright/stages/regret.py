@@ -14,12 +14,13 @@ from rich.table import Table
 
 from mixwright import mixers, tables
 from mixwright.corpus.counts import train_domains
-from mixwright.designs.row import round_sizes, swarm_method
+from mixwright.designs.row import round_sizes
 from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.progress import say
 from mixwright.stages.plan import study_of_files
 from mixwright.study.study import Study
+from mixwright.study.swarm import swarm_method
 from mixwright.trust.noise import target_signals
 from mixwright.trust.planted import KINDS
 from mixwright.trust.regret import ALL, Plan, by_kind, regrets
@@ -116,7 +117,7 @@ def _of_study(path: Path) -> Plan:
         runs=len(study.runs["swarm"]),
         noise=NOISE,
         rounds=len(round_sizes(swarm)),
-        method=swarm_method(swarm),
+        method=swarm_method(study.config),
         own_names=tuple(sorted(study.domains)),
         limits=limits,
         importance=tuple(study.target_weights.values()),

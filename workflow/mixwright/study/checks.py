@@ -6,7 +6,7 @@ Read at parse time; nothing heavy is imported.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mixwright.designs.row import round_sizes, swarm_method
+from mixwright.designs.row import round_sizes
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
@@ -17,6 +17,7 @@ from mixwright.sources.places import Places
 from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
 from mixwright.study.measured_targets import measured_metrics, spelled_out
 from mixwright.study.schema import did_you_mean
+from mixwright.study.swarm import INFORMATIVE, swarm_method
 
 # Sections of a study that trains runs of its own.
 TRAINING = (
@@ -192,7 +193,7 @@ def _check_designs(study: Mapping[str, Any]) -> None:
             f"config: transfer.mixtures: {transfer['mixtures']} are more than the {sizes[0]} runs"
             " of the swarm's first round; lower it or enlarge the swarm"
         )
-    if swarm_method(swarm) == "informative" and swarm["candidates"] < swarm["runs"]:
+    if swarm_method(study) == INFORMATIVE and swarm["candidates"] < swarm["runs"]:
         raise MixwrightError(
             f"config: designs.swarm.candidates: {swarm['candidates']} candidates are fewer than"
             f" designs.swarm.runs {swarm['runs']}; raise the candidates"

@@ -10,6 +10,7 @@ from mixwright.mixture import Run, digest
 from mixwright.study.lengths import step_tokens, steps
 from mixwright.study.material import Material
 from mixwright.study.steps import check_warmup
+from mixwright.study.swarm import decided
 
 Part = TypeVar("Part")
 
@@ -49,9 +50,10 @@ def rows_of(study: Material, role: str) -> list[Row]:
     """Returns the rows of a role's design. The role transfer has the swarm's."""
     if role == "transfer":
         role = "swarm"
-    rows = KINDS[kind_of(role, study.config)].rows(study.config)
+    config = decided(study.config)
+    rows = KINDS[kind_of(role, config)].rows(config)
     if role == "swarm":
-        rows += KINDS["round"].rows(study.config)
+        rows += KINDS["round"].rows(config)
     return rows
 
 
@@ -64,7 +66,9 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
         model = study.proxy["model"]
     else:
         model = study.config["trees"]["library"]
-    kind = "round" if "round" in row.parameters else kind_of(role, study.config)
+    kind = kind_of(role, decided(study.config))
+    if "round" in row.parameters:
+        kind = "round"
     run_steps = steps(study.config, row.tokens, "proxy")
     check_warmup(study.config, "proxy", run_steps)
     return Run(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mixwright import sources
-from mixwright.designs import KINDS, kind_of
+from mixwright.designs import KINDS
 from mixwright.errors import MixwrightError
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
@@ -40,7 +40,7 @@ def longest_proxy(config: Mapping[str, Any]) -> float:
     for combination in combinations_of(config):
         longest = max(longest, combination["tokens"])
     if "perturb" in trained_roles(config):
-        rows = KINDS[kind_of("perturb", config)].rows(config)
+        rows = KINDS["perturb"].rows(config)
         longest = max([longest, *(row.tokens for row in rows)])
     step = step_tokens(config, "proxy")
     # a run has whole steps

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, counted, nearest
 from mixwright.learners import LOSS
 from mixwright.measured.headings import paired
+from mixwright.mixers.base import Proposer
 from mixwright.mixers.laws.effective_data import EffectiveData
 from mixwright.mixers.laws.mixer import columns_of
 from mixwright.observations import Observations
@@ -51,6 +52,19 @@ def anchored(smaller: Fit, anchors: Observations) -> Fit:
     )
     fitted: Any = beginning.fit(runs)
     return Fit(FittedRuns.of(mixer.name, runs, mixer.targets), fitted, runs)
+
+
+def is_anchored(mixer: Proposer) -> bool:
+    """Whether a fitted mixer's law lies around that of smaller models."""
+    return isinstance(mixer, EffectiveData) and mixer.around is not None
+
+
+def anchored_note(runs: int, size: str) -> str:
+    """Returns what a proposal says of a law of so many runs of a larger size."""
+    return (
+        f"the law is fitted to {counted(runs, 'run')} of {size}, around the law of the proxies:"
+        " losses and gains are predicted at that size"
+    )
 
 
 def _in_order(mixer: EffectiveData, anchors: Observations) -> Observations:

@@ -9,7 +9,7 @@ of its logarithm is 0.11). The mean regret falls from 0.330 of random runs, and 
 ones, to 0.274. Four rounds are no better than two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from mixwright.goal import Goal
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.proposals.mean_accuracy import for_mean_accuracy
-from mixwright.simplex.alike import EQUAL, same_mixture
 from mixwright.simplex.geometry import settle
 from mixwright.simplex.sampling import sample
 from mixwright.trust.leverage import Cover
@@ -54,8 +53,9 @@ def next_round(
     """Returns (runs, domains) mixtures to train next, inside the goal's bounds.
 
     The first half are the informative ones: the greedy D-optimal choice among Dirichlet
-    candidates, which goes on after the runs so far and the other half. The other half lie around
-    optima of refits: `halves` says how many each, and `around_optima` how.
+    candidates, which goes on after the runs so far and the other half, and takes none of those
+    again. The other half lie around optima of refits: `halves` says how many each, and
+    `around_optima` how.
 
     Args:
         observations: the runs so far; those of the role swarm count.
@@ -76,28 +76,24 @@ def next_round(
     near = around_optima(swarm, goal, searched, seed)
     if middle is None:
         middle = goal.natural
-    rngs = []
-    for number in range(max(candidates, CANDIDATES_OF_A_RUN * chosen)):
-        rngs.append(np.random.default_rng([seed, CANDIDATE, number]))
-    pool = dirichlet.draw(middle**temperature, strengths, goal.bounds, rngs)
+    count = max(candidates, CANDIDATES_OF_A_RUN * chosen)
+    pools = _pools(middle**temperature, strengths, goal, seed, count)
     there = np.concatenate([swarm.weights, near])
-    pool = _untried(pool, there, chosen)
-    order = informative.choose(pool, chosen, there)
-    return np.concatenate([pool[order], near])
+    fresh = informative.choose_different(pools, chosen, there)
+    # where the bounds leave fewer mixtures, those that there are come again
+    repeated = np.concatenate([fresh, there])
+    return np.concatenate([np.resize(repeated, (chosen, len(middle))), near])
 
 
-def _untried(pool: Array, there: Array, least: int) -> Array:
-    """Returns those of the pool that differ from each other and from the runs there are.
-
-    Draws of weak strength are corners, time and again, and a run that is there would be trained as
-    the same run. Where the bounds leave too few others, the pool stays as it is.
-    """
-    group = same_mixture(np.concatenate([there, pool]), EQUAL)
-    _, first = np.unique(group, return_index=True)
-    fresh = np.sort(first[first >= len(there)]) - len(there)
-    if len(fresh) < least:
-        return pool
-    return pool[fresh]
+def _pools(
+    tempered: Array, strengths: Sequence[float], goal: Goal, seed: int, count: int
+) -> Iterator[Array]:
+    """Yields pools (count, domains) of Dirichlet mixtures inside the goal's bounds."""
+    for pool in range(informative.POOLS):
+        rngs = []
+        for number in range(pool * count, (pool + 1) * count):
+            rngs.append(np.random.default_rng([seed, CANDIDATE, number]))
+        yield dirichlet.draw(tempered, strengths, goal.bounds, rngs)
 
 
 def halves(runs: int) -> tuple[int, int]:

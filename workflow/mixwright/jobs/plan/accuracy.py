@@ -2,7 +2,9 @@
 
 A rank correlation is that between predicted and true losses of mixtures that no run took. A regret
 is what the proposal's true loss misses of the best, as a share of what uniform's misses. Both are
-of the mixer effective-data, and say nothing of how the order changes at another model size.
+of the mixer effective-data, and say nothing of how the order changes at another model size. The
+tables are of mixtures that were drawn (dirichlet): what chosen ones reach was measured of regrets
+alone, see docs/log.md.
 """
 
 import math
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 RECORDED = "benchmarks/RESULTS.md, expected.py of 2026-11-29"
 # 5, 8 and 14 domains, nine kinds of truth; noise in units of the swarm's spread
-PLANTED_SOURCE = f"planted problems, noise {{noise:g}}: {RECORDED}"
+PLANTED_SOURCE = f"planted problems, drawn mixtures, noise {{noise:g}}: {RECORDED}"
 REGMIX_SOURCE = f"RegMix's published tables, 17 domains and 1 B tokens a proxy: {RECORDED}"
 
 

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mixwright.designs.row import swarm_method
 from mixwright.errors import MixwrightError
 from mixwright.jobs.plan.estimate import Estimate, Hardware, estimate
 from mixwright.jobs.plan.jobs import USUAL_FIGURES
@@ -26,6 +25,7 @@ from mixwright.jobs.plan.money import Budget
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
 from mixwright.study.study import Study
+from mixwright.study.swarm import INFORMATIVE, swarm_method
 
 # Halvings of the ladder: enough for whole runs and three digits of tokens.
 HALVINGS = 24
@@ -107,7 +107,7 @@ class Swarm:
         """Returns the lines of YAML that give the study this swarm."""
         swarm = f"runs: {self.runs}"
         written = study.config["designs"]["swarm"]
-        informative = swarm_method({**written, "runs": self.runs}) == "informative"
+        informative = swarm_method(self.of(study).config) == INFORMATIVE
         if informative and self.runs > written["candidates"]:
             swarm += f", candidates: {self.runs}"
         return [

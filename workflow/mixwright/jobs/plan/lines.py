@@ -9,8 +9,10 @@ from mixwright.jobs.plan.plan import Plan
 from mixwright.jobs.plan.prices import Prices
 from mixwright.jobs.plan.work import CORPUS, FITS
 from mixwright.jobs.status_lines import duration
+from mixwright.study import anchoring
 from mixwright.study.final_trainer import why_transformers
 from mixwright.study.study import Study
+from mixwright.study.swarm import reason
 
 HEADINGS = ("", "runs", "tokens", "scored", "FLOP", "of one device", "speed")
 SHOWN = 4  # names in a line
@@ -143,6 +145,10 @@ def _notes(plan: Plan) -> Iterator[str]:
     yield words
     if plan.unread:
         yield from _of_earlier(plan)
+    if not study.measured and "swarm" in study.runs and reason(study.config):
+        yield f"  {reason(study.config)}"
+    if "transfer" in study.runs and anchoring.reason(study.config):
+        yield f"  {anchoring.reason(study.config)}"
     if plan.space.unsized:
         names = shortened(plan.space.unsized, SHOWN)
         yield f"  a gigabyte of text is counted of {names}, whose size nobody knows yet"
