@@ -28,6 +28,7 @@ TRAINING = (
     "evaluation",
     "designs",
     "transfer",
+    "merged",
     "final",
     "finals",
     "store",
