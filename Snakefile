@@ -37,6 +37,8 @@
 #            results/{study}/packs/{pack}.parquet     what one training job left of its runs
 #            results/{study}/measured/{batch}.parquet all that was measured of some packs' runs
 #            results/{study}/losses/{role}.parquet    the same, one long table a role
+#            results/{study}/merged.json              whether merged single-domain proxies order the
+#                                                     swarm's mixtures as it does, where asked for
 #            results/{study}/fits/{mixer}/            fitted mixers
 #            results/{study}/validation/{mixer}.parquet  predictions of held-out runs
 #            results/{study}/mixtures/{arm}.json      proposals; an arm is a mixer, or mixer@goal

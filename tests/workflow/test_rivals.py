@@ -35,6 +35,7 @@ STUDY: dict[str, Any] = {
         "odm": {},
         "fastmix": {"every": 4, "rate": 0.1},
     },
+    "merged": {},
     "goal": {"tokens": 4096, "caps": {"code": 0.45}},
 }
 
@@ -65,6 +66,20 @@ def results(finished) -> Path:
 
 def test_a_finished_study_has_nothing_to_do(finished):
     assert finished.jobs(STUDY) == {}
+
+
+def test_merged_runs_of_single_domains_are_compared_with_the_swarm(finished, results):
+    content = json.loads((results / "merged.json").read_text())
+    assert content["runs"] == 10 and content["left_out"] == 0 and content["start"] == ""
+    # two domains: one number orders the mixtures, and more code is better
+    assert content["ranks"]["mean of the targets"]["value"] > 0.5
+    assert 0 <= content["regret"] <= content["spread"]
+    page = (results / "report" / "summary.html").read_text()
+    assert "Merged proxies" in page and content["verdict"].split(":")[0] in page.replace(
+        "&#x27;", "'"
+    )
+    summary = json.loads((results / "report" / "summary.json").read_text())
+    assert summary["merged"] == content
 
 
 def test_every_rival_proposes_what_its_run_learned(results):

@@ -21,6 +21,7 @@ VERSIONS = {
     "proxy": 4,
     "online": 1,
     "measure": 1,
+    "merge": 1,
     "record": 3,
     "collect": 3,
     "fit": 8,

@@ -287,6 +287,10 @@ def packs_of_batch(batch):
     return [f"results/{NAME}/packs/{pack}.parquet" for pack in STUDY.batches[batch]]
 
 
+def packs_of(*roles):
+    return [f"results/{NAME}/packs/{pack}.parquet" for pack in STUDY.packs_of(roles)]
+
+
 def batches_of(*roles):
     return [f"results/{NAME}/measured/{batch}.parquet" for batch in STUDY.batches_of(roles)]
 
@@ -299,6 +303,17 @@ def unless_retold(path):
     scores the proxies says so and stops, and the next run trains.
     """
     return ancient(path) if RETOLD else path
+
+
+def merging_mb():
+    """Memory to merge proxies: the single-domain runs, beside a wave of merged ones."""
+    return memory_mb(STUDY, "proxy", runs=len(STUDY.runs["vertex"] + STUDY.runs["swarm"]))
+
+
+def merging_minutes():
+    """Minutes to score a merged proxy for every run of the swarm."""
+    batches = STUDY.batches_of(STUDY.tables_of_role("swarm"))
+    return sum(batch_minutes(STUDY, batch) for batch in batches)
 
 
 # Seconds before its end at which a job that trains finals is warned.

@@ -1,7 +1,8 @@
 # REQUIRES  results/{study}/shards/{name}/ (of trees: datasets/{name}/), targets/{name}.npz
 # PRODUCES  results/{study}/domains.parquet, scored.json, texts.json, calibration.json,
 #           design/{role}.parquet, packs/{pack}.parquet, measured/{batch}.parquet,
-#           losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet
+#           losses/{role}.parquet, realised/{role}.parquet, loglikelihoods/{role}.parquet,
+#           merged.json
 
 
 rule count_domains:
@@ -233,3 +234,28 @@ rule collect_loglikelihoods:
         "python -m mixwright collect-loglikelihoods --study results/{wildcards.study}/study.json"
         " --role {wildcards.role}"
         " --measured results/{wildcards.study}/measured --to {output:q} 2>&1 | tee {log:q}"
+
+
+# Weights of single-domain runs, interpolated by each mixture of the swarm: nothing is trained.
+rule merged:
+    input:
+        packs=packs_of("vertex"),
+        scored="results/{study}/scored.json",
+        design=tables_of("design", ["swarm"]),
+        losses=tables_of("losses", ["swarm"]),
+    output:
+        "results/{study}/merged.json",
+    log:
+        "logs/{study}/merged.log",
+    conda:
+        f"../../envs/{STUDY.learner.environment}.yaml"
+    resources:
+        gpu=int(CONFIG["proxy"]["device"] == "cuda"),
+        mem_mb=lambda wc, attempt: attempt * merging_mb(),
+        runtime=lambda wc, attempt: attempt * merging_minutes(),
+    params:
+        spec=digest([STUDY.target_weights]),
+        version=VERSIONS["merge"],
+    shell:
+        "python -m mixwright merged --study results/{wildcards.study}/study.json"
+        " --store results/store --to {output:q} 2>&1 | tee {log:q}"

@@ -15,6 +15,7 @@ from mixwright.proxies.models.transformer import initial, stack
 from mixwright.proxies.pack import train_pack
 from mixwright.proxies.weights import Weights
 from mixwright.proxies.work import Work
+from mixwright.report.evidence import merged_part
 from mixwright.study.study import Study
 from mixwright.trust.merged import MEAN, compare
 from pack_runs import RUN
@@ -65,8 +66,26 @@ def test_the_order_of_merged_losses_is_compared_with_the_trained():
     assert alike.ranks[MEAN].value == pytest.approx(1.0) and alike.regret == 0.0
     assert alike.excess == pytest.approx(0.5)
     assert alike.spread == pytest.approx(np.ptp(trained[:, 0]))
-    assert "rank mixtures as trained ones do" in alike.verdict
+    assert alike.verdict.startswith("merged and trained proxies order mixtures alike")
     noise = compare(("x", "y"), rng.normal(3, 0.1, (20, 2)), trained, {"x": 1.0})
     assert noise.verdict.startswith("not shown") and noise.regret > 0
+    assert noise.chance == pytest.approx(trained[:, 0].mean() - trained[:, 0].min())
+    near = compare(("x", "y"), trained + rng.normal(0, 0.08, (20, 2)), trained, {"x": 1.0})
+    assert near.verdict.startswith("merged proxies order mixtures in part")
     with pytest.raises(MixwrightError, match="rank nothing"):
         compare(("x",), trained[:3, :1], trained[:3, :1], {"x": 1.0})
+
+
+def test_the_page_says_the_order_the_cost_and_where_the_runs_began():
+    rng = np.random.default_rng(1)
+    trained = rng.normal(3, 0.1, (20, 2))
+    result = compare(("x", "y"), trained + 0.25, trained, {"x": 1.0})
+    page = merged_part(result.as_json(), ["x"])
+    assert "order mixtures alike" in page and "+0.250 nats/token" in page
+    assert "no checkpoint was trained before" in page
+    # a text that is no target of the goal has no row
+    assert ">x<" in page and ">y<" not in page
+    started = replace(result, start="gpt2", left_out=2)
+    page = merged_part(started.as_json(), ["x"])
+    assert "at the checkpoint gpt2" in page and "2 runs of the swarm diverged" in page
+    assert merged_part({}, ["x"]) == ""

@@ -34,13 +34,14 @@ def rule_commands() -> list[tuple[str, str, set[str]]]:
 
 def test_a_rule_is_a_command_is_a_function():
     rules = rule_commands()
-    assert len(rules) == 42
+    assert len(rules) == 43
     for rule, command, _ in rules:
         assert command == rule.replace("_", "-")
         assert COMMANDS[command].load().__name__ == rule
     stages = {name for name, command in COMMANDS.items() if command.group == STAGES}
     assert {command for _, command, _ in rules} == stages | {
         "transfer",
+        "merged",
         "surface",
         "learning-curve",
     }

@@ -143,7 +143,7 @@ def _scoring(study: Study, results: Path) -> Iterator[Product]:
         yield Product(f"measured/{batch}.parquet", "evaluate_proxies", batch)
     for table in study.tables:
         yield Product(f"losses/{table}.parquet", "collect_losses", table)
-    if "vertex" in study.runs:
+    if study.reads_loglikelihoods:
         yield Product("loglikelihoods/vertex.parquet", "collect_loglikelihoods", "vertex")
 
 
@@ -164,6 +164,8 @@ def _validation(study: Study, results: Path) -> Iterator[Product]:
         yield Product("backtest.json", "backtest")
     if "transfer" in study.runs:
         yield Product("transfer.json", "transfer")
+    if study.merges:
+        yield Product("merged.json", "merged")
 
 
 def _tables(study: Study, results: Path) -> Iterator[Product]:

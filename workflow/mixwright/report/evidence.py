@@ -1,13 +1,13 @@
 """Parts of a page that say how far predictions may be trusted: other scales, other sizes, ranks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isfinite
 from typing import Any
 
 import pandas as pd
 
-from mixwright.errors import quantity
+from mixwright.errors import counted, quantity
 from mixwright.report.frame import note, part, table, text
 from mixwright.report.predictions import ranged
 from mixwright.trust.intervals import Interval
@@ -83,6 +83,37 @@ def transfer_part(result: Mapping[str, Any]) -> str:
         content += _combinations(result["combinations"])
         content += note(text(" ".join(remarks_of(result))))
     return part(title, content, result["verdict"])
+
+
+def merged_part(result: Mapping[str, Any], targets: Iterable[str]) -> str:
+    """Returns whether merged single-domain proxies order the swarm's mixtures as it does.
+
+    Args:
+        result: what `merged.json` holds; nothing is said where it is empty.
+        targets: those of the goal, a row each.
+    """
+    if not result:
+        return ""
+    rows = []
+    for target in (MEAN, *targets):
+        rows.append([escape(target), ranged(result["ranks"][target], 2)])
+    caption = "The swarm's mixtures, ordered by merged and by trained proxies"
+    content = table(["target", "rank correlation"], rows, caption)
+    reading = (
+        "A merged proxy is no training: the weights of the runs on single domains, in the"
+        f" mixture's proportions. Its loss is {result['excess']:+.3f} nats/token from the trained"
+        f" proxy's in the mean. {_start_words(result)}"
+    )
+    if result["left_out"]:
+        reading += f" {counted(result['left_out'], 'run')} of the swarm diverged: left out."
+    return part("Merged proxies", content + note(text(reading)), result["verdict"])
+
+
+def _start_words(result: Mapping[str, Any]) -> str:
+    """Where the runs that are merged began, in a sentence."""
+    if result["start"]:
+        return f"All runs began at the checkpoint {result['start']}."
+    return "All runs began at the same first weights, and no checkpoint was trained before."
 
 
 def _combinations(combinations: Sequence[Mapping[str, Any]]) -> str:

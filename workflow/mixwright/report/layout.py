@@ -79,6 +79,7 @@ def result_paths(study: Study, folder: Folder) -> dict[str, list[str]]:
         "losses": table_paths(study, folder, "losses", PROXIES),
         "backtest": _file(folder, "backtest.json", study.backtested),
         "transfer": _file(folder, "transfer.json", "transfer" in study.runs),
+        "merged": _file(folder, "merged.json", study.merges),
         "finals": _files(folder, "finals", study.final_packs),
         # trees have no steps
         "curves": _files(folder, "curves", study.final_packs if study.learner.sized else ()),

@@ -107,6 +107,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "arms": [_arm_json(arm) for arm in summary.arms],
         "backtest": dict(summary.backtest) or None,
         "transfer": dict(summary.transfer) or None,
+        "merged": dict(summary.merged) or None,
         "data": [asdict(row) for row in summary.data],
         "exports": list(summary.exports),
         "answers": answers_json(summary.answers, summary.proxies_answers),

@@ -7,7 +7,7 @@ from mixwright.report.answered import answers_section
 from mixwright.report.by_task import tasks_section
 from mixwright.report.cost import cost_section
 from mixwright.report.drawings import Drawn, with_figures
-from mixwright.report.evidence import backtest_part, noise_part, transfer_part
+from mixwright.report.evidence import backtest_part, merged_part, noise_part, transfer_part
 from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
 from mixwright.report.finals_section import finals_table, predicted_part, targets_table
@@ -41,6 +41,7 @@ def summary_page(summary: Summary, figures: Sequence[Drawn] = ()) -> str:
             predicted_part(summary)
             + backtest_part(summary.backtest)
             + transfer_part(summary.transfer)
+            + merged_part(summary.merged, summary.targets)
             + noise_part(summary.signals, summary.learner.reference)
         ),
         "finals": finals_table(summary),

@@ -9,7 +9,13 @@ from mixwright.report.answer import answer_section, caveat_list
 from mixwright.report.answered import answers_section
 from mixwright.report.cost import cost_section
 from mixwright.report.drawings import Drawn, with_figures
-from mixwright.report.evidence import backtest_part, noise_part, ranks_part, transfer_part
+from mixwright.report.evidence import (
+    backtest_part,
+    merged_part,
+    noise_part,
+    ranks_part,
+    transfer_part,
+)
 from mixwright.report.explorer.explorer import explorer_section
 from mixwright.report.exported import exports_section
 from mixwright.report.frame import bullets, document, in_percent, note, part, table, text
@@ -53,6 +59,7 @@ def page(summary: Proposals, figures: Sequence[Drawn] = ()) -> str:
             + _predicted(summary)
             + backtest_part(summary.backtest)
             + transfer_part(summary.transfer)
+            + merged_part(summary.merged, summary.targets)
             + noise_part(summary.signals, summary.learner.reference)
         ),
         "tasks": answers_section((), summary.answers, ()),

@@ -70,6 +70,7 @@ class Proposals:
     judgement: Judgement | None = None
     backtest: Mapping[str, Any] = field(default_factory=dict)
     transfer: Mapping[str, Any] = field(default_factory=dict)
+    merged: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[DataRow, ...] = ()  # a row a domain, where text was read
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
     answers: tuple[ProxyAnswers, ...] = ()  # of the swarm, a row a target of questions
@@ -102,6 +103,7 @@ class Proposals:
             "next": list(self.next),
             "backtest": dict(self.backtest) or None,
             "transfer": dict(self.transfer) or None,
+            "merged": dict(self.merged) or None,
             "data": [asdict(row) for row in self.data],
             "exports": list(self.exports),
             "answers": answers_json((), self.answers),
@@ -128,6 +130,7 @@ def summarise(
     provenance: Mapping[str, Any] | None = None,
     backtest: Mapping[str, Any] | None = None,
     transfer: Mapping[str, Any] | None = None,
+    merged: Mapping[str, Any] | None = None,
     manifests: Records = (),
     texts: Counts | None = None,
     domains: pd.DataFrame | None = None,
@@ -145,6 +148,7 @@ def summarise(
         provenance: what `mixwright.report.outputs.provenance` returns.
         backtest: what `backtest.json` holds.
         transfer: what `transfer.json` holds.
+        merged: what `merged.json` holds.
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
         domains: a DOMAINS table.
@@ -189,6 +193,7 @@ def summarise(
         judgement=judgement,
         backtest=backtest or {},
         transfer=transfer or {},
+        merged=merged or {},
         data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_proxies(design, losses),
         answer=answer_of_proposals(

@@ -17,7 +17,7 @@ Records = Sequence[Mapping[str, Any]]
 NO_TABLE = pd.DataFrame()
 
 # Read as JSON: one file, or a list of files.
-ONE_FILE = ("study", "backtest", "transfer", "learning_curve")
+ONE_FILE = ("study", "backtest", "transfer", "merged", "learning_curve")
 SEVERAL_FILES = ("mixtures", "regions", "manifests", "surfaces")
 # Read as one table, whatever the number of files.
 TABLES = {

@@ -39,6 +39,8 @@ def print_summary(summary: Record, console: "Console | None" = None) -> None:
         _print_proposals(summary, console)
     if summary.get("data"):
         console.print(_data(summary["data"], summary["chosen"]))
+    if summary.get("merged"):
+        console.print(Text(f"Without training: {summary['merged']['verdict']}."))
     for sentence in summary.get("next", ()):
         console.print(Text(sentence))
     for sentence in summary.get("notes", ()):

@@ -2,13 +2,14 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from mixwright import tables
 from mixwright.corpus.counts import train_domains
 from mixwright.corpus.shards import Examples
 from mixwright.designs.resolve import resolve_mixtures
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, counted
 from mixwright.files import read_json, write_json
 from mixwright.jobs.lease import hold_gpu
 from mixwright.observations import last_losses
@@ -25,7 +26,7 @@ def merged(study: Path, store: Path, to: Path | None = None) -> None:
     """Say whether merged single-domain proxies rank mixtures as the study's swarm does.
 
     Nothing is trained: the weights of the vertex runs are interpolated by each mixture of the
-    swarm, and scored on the targets.
+    swarm, and scored on the targets. A study with `merged: {}` does so itself.
 
     Example:
         mixwright merged --study results/demo/study.json --store results/store
@@ -35,8 +36,8 @@ def merged(study: Path, store: Path, to: Path | None = None) -> None:
     folder = study.parent
     if plan.measured or not {"vertex", "swarm"} <= set(plan.runs):
         raise MixwrightError(
-            f"{study}: it trains no swarm beside runs of single domains; add a mixer that reads"
-            " vertex runs, such as mixmin, and one that reads a swarm"
+            f"{study}: it trains no swarm beside runs of single domains; add `merged: {{}}` to the"
+            " study, and run it again"
         )
     if not plan.learner.sized or plan.learner.masked:
         raise MixwrightError(f"{study}: models of its learner are not merged; use causal-lm")
@@ -45,11 +46,14 @@ def merged(study: Path, store: Path, to: Path | None = None) -> None:
     names = [shard.domain for shard in work.shards]
     ordered = [keys[name] for name in names]
     targets = list(work.targets)
-    design = tables.read(folder / "design/swarm.parquet", tables.DESIGN)
-    measured = tables.read(folder / "losses/swarm.parquet", tables.LOSSES)
+    design = tables.read(_gathered(plan, folder, "design"), tables.DESIGN)
+    measured = tables.read(_gathered(plan, folder, "losses"), tables.LOSSES)
     last = last_losses(measured)
-    wide = last.pivot(index="run", columns="target", values="loss")
-    trained = wide[targets].dropna()
+    wide = last.pivot(index="run", columns="target", values="loss")[targets]
+    trained = wide.dropna()
+    left_out = len(wide) - len(trained)
+    if left_out:
+        log.info("%s of the swarm diverged, and are left out", counted(left_out, "run"))
     weights = design_matrix(design, trained.index, names)
     hold_gpu(plan.proxy)
     # here, for they import torch
@@ -58,9 +62,16 @@ def merged(study: Path, store: Path, to: Path | None = None) -> None:
 
     losses = merged_losses(work, Weights(store), ordered, weights.to_numpy())
     result = compare(targets, losses, trained.to_numpy(), plan.target_weights)
+    result = replace(result, start=plan.proxy["init"] or "", left_out=left_out)
     log.info("%s", result.verdict)
     if to is not None:
         write_json(to, result.as_json())
+
+
+def _gathered(plan: Study, folder: Path, kind: str) -> list[Path]:
+    """The tables of the swarm, one a round."""
+    names = plan.tables_of_role("swarm")
+    return [folder / kind / f"{name}.parquet" for name in names]
 
 
 def _work(plan: Study, folder: Path) -> Work:

@@ -29,6 +29,7 @@ TRAINING = (
     "evaluation",
     "designs",
     "transfer",
+    "merged",
     "final",
     "finals",
     "store",

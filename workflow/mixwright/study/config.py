@@ -13,6 +13,7 @@ from mixwright.sources.places import expanded
 from mixwright.study import checkpoints, checks, transfers
 from mixwright.study.final_trainer import check_trainer
 from mixwright.study.lengths import document_tokens
+from mixwright.study.merging import check_merged
 from mixwright.study.messages import check_against
 from mixwright.study.online import check_online
 from mixwright.study.questions import check_chosen
@@ -99,6 +100,7 @@ def resolve(
     check_processes(study)
     if "measured" not in study:
         check_online(study)
+        check_merged(study)
     if "measured" not in study and study["finals"] == "trained":
         check_final_steps(study)
     if LEARNERS[study["learner"]].sized and study["finals"] == "trained":

@@ -24,12 +24,14 @@ LEAST = 2**22
 
 
 def trained_roles(config: Mapping[str, Any]) -> set[str]:
-    """Returns the roles whose runs the study's mixers, or its second model size, ask for."""
+    """Returns the roles whose runs the study's mixers, or sections of its own, ask for."""
     roles = {"repeat"}
     for mixer in config["mixers"]:
         roles |= MIXERS[config.get("like", {}).get(mixer, mixer)].trained
     if "transfer" in config:
         roles |= {"swarm", "transfer"}
+    if "merged" in config:
+        roles |= {"swarm", "vertex"}
     return roles
 
 

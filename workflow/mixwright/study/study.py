@@ -147,6 +147,16 @@ class Study(Variants):
         """Returns the tables of a role, its rounds in their order; none where it has no runs."""
         return [table for table in self.tables if table.partition("-")[0] == role]
 
+    @property
+    def merges(self) -> bool:
+        """Whether merged single-domain proxies are compared with the swarm."""
+        return "merged" in self.config
+
+    @property
+    def reads_loglikelihoods(self) -> bool:
+        """Whether a mixer of the study reads log-likelihoods of the vertex runs."""
+        return any(self.method(mixer).needs_loglikelihoods for mixer in self.mixers)
+
     # Scales
 
     @property

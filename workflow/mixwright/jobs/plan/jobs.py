@@ -21,6 +21,7 @@ STARTS = {
     "calibrate": 3.0,
     "train_proxies": 3.0,
     "evaluate_proxies": 1.5,
+    "merged": 3.0,
     "train_finals": 6.0,
     "evaluate_finals": 5.0,
     "evaluate_snapshots": 5.0,
@@ -138,10 +139,12 @@ def _of_trained(study: Study, figures: int) -> Counter[str]:
     jobs["resolve_design"] = len(study.runs)
     jobs["design_round"] = len(study.tables) - len(study.runs)
     jobs["collect_losses"] = len(study.tables)
-    if "vertex" in study.runs:
+    if study.reads_loglikelihoods:
         jobs["collect_loglikelihoods"] = 1
     if "transfer" in study.runs:
         jobs["transfer"] = 1
+    if study.merges:
+        jobs["merged"] = 1
     if study.backtested:
         jobs["backtest"] = 1
     page = "summarise_proposals" if study.ends_at_proposals else "summarise"

@@ -114,6 +114,9 @@ def _role(study: Study, role: str, finished: Set[str]) -> Work:
         looking += _looking(of_role, members)
     scored = runs * _scored_tokens(study, role)
     # of those that are trained: of all that is asked, at the most, nothing was scored before
+    if role == "vertex" and study.merges:
+        # merged of them, and scored once, a model for each run of the swarm
+        scored += len(study.runs["swarm"]) * _scored_tokens(study, "swarm", evaluations=1)
     scored += _trained_before(study, batches, finished) * _scored_tokens(study, role, evaluations=1)
     return Work(
         role,
