@@ -1,7 +1,7 @@
 """Mixtures for runs that are trained elsewhere: drawn inside bounds as a study draws its swarm."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,23 @@ def designed(wanted: Wanted) -> Designed:
         moved=not inside[0],
         equal=equal,
     )
+
+
+def candidates_of(wanted: Wanted) -> Array:
+    """Returns (n, domains) the mixtures that can be chosen from, domains sorted by name.
+
+    They are the natural one, moved into the bounds, and drawn ones.
+
+    Raises:
+        MixwrightError: the bounds leave no mixture.
+    """
+    _check(wanted)
+    by_name = sorted(wanted.domains, key=lambda domain: domain.name)
+    bounds = Bounds.of(by_name, **wanted.limits)
+    first = scale_into(natural_weights(by_name), *bounds.parts)
+    half = max(CANDIDATES, CANDIDATES_OF_A_RUN * wanted.runs) // 2
+    drawn = _drawn(replace(wanted, runs=half, method="dirichlet"), by_name)
+    return np.vstack([first, drawn])
 
 
 def _check(wanted: Wanted) -> None:

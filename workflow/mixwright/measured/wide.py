@@ -1,7 +1,7 @@
 """Wide tables of numbers as others publish them: one row a run, its id, then a column a number."""
 
 import csv
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,3 +141,9 @@ def write_wide(
         writer.writerow([key, *columns])
         for name, row in zip(ids, values.tolist(), strict=True):
             writer.writerow([name, *row])
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Writes rows of cells as CSV, headings first."""
+    with written(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)

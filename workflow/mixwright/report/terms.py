@@ -23,7 +23,7 @@ TERMS = {
     " moves",
     "mixer": "a method that learns from the proxies how the loss depends on the mixture, and"
     " proposes one",
-    "swarm": "the proxies whose mixtures are sampled at random",
+    "swarm": "the proxies of many mixtures, drawn or chosen before their losses are known",
     "uniform": "the same share for every domain",
     "passes": "how often a model reads the whole source of a domain",
     "domain": "one source of training data, whose share is to be chosen",

@@ -1,6 +1,5 @@
 """Stages of workflow/rules/proxies.smk that choose mixtures to train, before any loss is known."""
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,10 +18,10 @@ from mixwright.designs.elsewhere import MOST_RUNS, Designed, Wanted, designed, f
 from mixwright.designs.read_back import words_to_read
 from mixwright.designs.row import mixture_weights
 from mixwright.errors import MixwrightError, counted
-from mixwright.files import written
 from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.wide import write_rows
 from mixwright.mixture import Array, digest
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import Options, read_options
@@ -34,6 +33,7 @@ from mixwright.proposals.typed_design import (
 )
 from mixwright.simplex.alike import count_repeated
 from mixwright.stages.options import NO_WORDS, NONE, Paths
+from mixwright.stages.sized_designs import read_costs, write_sized
 from mixwright.study.gate import check_samples
 from mixwright.study.study import Study
 from mixwright.trust.next_round import REFITS, halves, next_round
@@ -62,18 +62,20 @@ def design(
     key: str | None = None,
     after: Path | None = None,
     target: list[str] = NO_WORDS,
+    sizes: list[str] = NO_WORDS,
 ) -> None:
     """Choose which mixtures to train, before any loss is known, for proxies trained anywhere.
 
     It writes a table of mixtures of your domains, inside your bounds. With --candidates it takes
     the most informative lines of a table instead. With --after it writes a further round: mixtures
-    that follow from what the runs of a fit measured.
+    that follow from what the runs of a fit measured. With --sizes it says which mixture to train
+    at which model size, a table a size.
 
     Example:
         mixwright design --available web=60e9 code=20e9 wiki=5e9 --tokens 30e9 --max-epochs 4
             --cap web=0.5 --floor wiki=0.02 --runs 64 --to mixtures.csv
     """
-    drawn = {"--kind": kind, "--repeats": repeats, "--domains": domains}
+    drawn = {"--kind": kind, "--repeats": repeats, "--sizes": sizes, "--domains": domains}
     bounds = {
         "--available": available,
         "--tokens": tokens,
@@ -97,17 +99,22 @@ def design(
     if candidates is not None:
         del drawn["--domains"]
         _refuse(bounds | drawn, "--candidates", "are taken as they stand")
-        _write(chosen_rows(candidates, runs, ColumnOptions(domains=domains, key=key)), to)
+        write_rows(to, chosen_rows(candidates, runs, ColumnOptions(domains=domains, key=key)))
         return
     if key is not None:
         raise MixwrightError(f"--key {key}: it belongs to --candidates; leave it out")
-    sizes = read_sizes(read_domains(domains, available), available)
-    limits = read_limits(sizes, cap, floor, fix, group, tokens, max_epochs)
-    wanted = Wanted(sizes, limits, runs, kind or "informative", repeats, seed)
+    mixed = read_sizes(read_domains(domains, available), available)
+    limits = read_limits(mixed, cap, floor, fix, group, tokens, max_epochs)
+    wanted = Wanted(mixed, limits, runs, kind or "informative", repeats, seed)
+    if sizes:
+        alone = {"--kind": kind, "--repeats": repeats}
+        _refuse(alone, "--sizes", "are chosen by information per cost")
+        write_sized(wanted, read_costs(sizes), to)
+        return
     chosen = designed(wanted)
     cells = chosen.cells()
     words = words_to_read(cells, chosen.names)
-    _write(cells, to)
+    write_rows(to, cells)
     Console(highlight=False).print(_shares(chosen))
     for note in _notes(wanted, chosen):
         log.info("design: %s", note)
@@ -137,7 +144,7 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=equal)
     cells = chosen.cells()
     words = words_to_read(cells, chosen.names)
-    _write(cells, to)
+    write_rows(to, cells)
     Console(highlight=False).print(_shares(chosen))
     informative, searched = halves(runs)
     earlier = counted(len(fit.runs.of_role("swarm").runs), "run")
@@ -167,11 +174,6 @@ def _span(ids: Sequence[str]) -> str:
     if len(ids) == 1:
         return ids[0]
     return f"{ids[0]} to {ids[-1]}"
-
-
-def _write(rows: Sequence[Sequence[str]], to: Path) -> None:
-    with written(to) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def _shares(chosen: Designed) -> Table:

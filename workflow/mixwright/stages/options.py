@@ -80,6 +80,7 @@ OPTIONS = {
     "columns.metric": "NAME=KIND, such as arc=accuracy,questions=1172,chance=.25",
     "design.domains": "names of the domains, any number; with --candidates: which columns they are",
     "after": "folder of a fit: the mixtures are a further round beside the fit's runs",
+    "design.sizes": "NAME=COST of a run of each size; --runs: what all cost, in the cheapest",
     "design.target": "with --after: NAME or NAME=WEIGHT, any number; none: the fit's goal",
     "explain": "say why each column is what it is",
     "kind": "informative (best for few runs, and the default) or dirichlet",

@@ -1,0 +1,95 @@
+"""`mixwright design --sizes`: which mixtures to train at which model size."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from mixwright.designs.elsewhere import DIGITS, Designed, Wanted, candidates_of
+from mixwright.designs.sizes import Size, choose_sizes
+from mixwright.errors import MixwrightError, counted
+from mixwright.measured.wide import write_rows
+from mixwright.proposals import typed
+from mixwright.trust.anchored import FEW
+
+log = logging.getLogger(__name__)
+
+
+def read_costs(words: Sequence[str]) -> tuple[Size, ...]:
+    """Returns sizes of `NAME=COST` words, the cheapest first; the dearest is the target size.
+
+    Raises:
+        MixwrightError: a word is wrong, a name cannot be a part of a file's name, or there are
+            fewer than two sizes.
+    """
+    names = [word.rpartition("=")[0] for word in words]
+    costs = typed.numbers("--sizes", words, names)
+    for name in names:
+        if not name.replace("-", "").replace(".", "").replace("_", "").isalnum():
+            raise MixwrightError(
+                f"--sizes {name}: it names a file; write letters, digits, points, - and _ alone"
+            )
+    if len(costs) < 2:
+        raise MixwrightError("--sizes: name two sizes or more, such as small=1 large=16")
+    ordered = sorted(costs.items(), key=lambda item: item[1])
+    return tuple(Size(name, cost) for name, cost in ordered)
+
+
+def write_sized(wanted: Wanted, sizes: Sequence[Size], to: Path) -> None:
+    """Writes a table of mixtures a size beside `to`, and says how many each has.
+
+    All runs cost as much as `wanted.runs` of the cheapest size.
+    """
+    tables = sized_designs(wanted, sizes)
+    for table, size in zip(tables, sizes, strict=True):
+        if table.ids:
+            write_rows(path_of(to, size), table.cells())
+    for note in sized_notes(tables, sizes, to):
+        log.info("design: %s", note)
+
+
+def sized_designs(wanted: Wanted, sizes: Sequence[Size]) -> list[Designed]:
+    """Returns a table of mixtures for each size, the cheapest size first.
+
+    All runs cost as much as `wanted.runs` of the cheapest size.
+    """
+    candidates = candidates_of(wanted)
+    names = [domain.name for domain in wanted.domains]
+    order = [sorted(names).index(name) for name in names]
+    costs = [size.cost for size in sizes]
+    choices = choose_sizes(candidates, costs, wanted.runs * costs[0])
+    tables = []
+    for place, size in enumerate(sizes):
+        mixtures = [choice.mixture for choice in choices if choice.size == place]
+        ids = []
+        for number in range(len(mixtures)):
+            ids.append(f"{size.name}-{str(number + 1).zfill(DIGITS)}")
+        weights = candidates[mixtures][:, order]
+        table = Designed(tuple(names), tuple(ids), weights, repeats=0, moved=False, equal=0)
+        tables.append(table)
+    return tables
+
+
+def path_of(to: Path, size: Size) -> Path:
+    """Returns the file of a size: `mixtures-large.csv` for `mixtures.csv` and size large."""
+    return to.with_name(f"{to.stem}-{size.name}{to.suffix}")
+
+
+def sized_notes(tables: Sequence[Designed], sizes: Sequence[Size], to: Path) -> list[str]:
+    """Returns what was chosen for each size, and what to do with it."""
+    notes = []
+    for table, size in zip(tables, sizes, strict=True):
+        number = len(table.ids)
+        words = f"{counted(number, 'mixture')} at {size.name}, for {number * size.cost:g} in all"
+        notes.append(f"{words}: {path_of(to, size)}" if number else words)
+    target = sizes[-1].name
+    number = len(tables[-1].ids)
+    if 0 < number <= FEW:
+        notes.append(
+            f"{counted(number, 'run')} of {target} tell levels: with {FEW} or fewer the proposal of"
+            " the smaller models' fit was as good or better; --runs counts what all may cost"
+        )
+    notes.append(
+        "next: train a proxy on each line at its size, fit the smaller size's runs by mixwright fit"
+        " --mixer effective-data --to fit, and the larger's around it: --around fit"
+    )
+    return notes
