@@ -40,6 +40,15 @@ class Goal:
         """(domains,) weights in proportion to the domains' tokens."""
         return natural_weights(self.domains)
 
+    def passes(self, weights: Array) -> dict[str, float | None]:
+        """Returns domain -> passes over it at (domains,) weights; None: its tokens are unknown."""
+        passes: dict[str, float | None] = {}
+        for domain, weight in zip(self.domains, weights.tolist(), strict=True):
+            passes[domain.name] = None
+            if isfinite(domain.available):
+                passes[domain.name] = weight * self.tokens / max(1, domain.available)
+        return passes
+
     def mixture(self, weights: Array) -> Mixture:
         """Returns the mixture of (domains,) `weights` in the goal's order."""
         return Mixture(self.names, weights)
@@ -181,6 +190,8 @@ class Proposal:
     intervals: Mapping[str, Any] = field(default_factory=dict)
     # target -> what its predicted number is; a loss in nats/token where nothing stands here
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    # domain -> most passes of a run that the mixer reads; empty where none were counted
+    run_passes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def weights(self) -> Array:
@@ -253,19 +264,14 @@ class Proposal:
         weights = self.mixture.as_dict()
         metrics = {name: self.metrics.get(name, LOSS) for name in self.predicted}
         readout = Readout.of(goal.targets, tuple(goal.targets), self.metrics)
-        epochs: dict[str, float | None] = {}
-        for domain in goal.domains:
-            tokens = weights[domain.name] * goal.tokens
-            epochs[domain.name] = None
-            if isfinite(domain.available):
-                epochs[domain.name] = tokens / max(1, domain.available)
         return {
             "mixer": self.mixer,
             "seed": goal.seed,
             "weights": weights,
             "objective": dict(goal.targets),
             "tokens": {name: weight * goal.tokens for name, weight in weights.items()},
-            "epochs": epochs,
+            "epochs": goal.passes(self.weights),
+            "run_epochs": dict(self.run_passes),
             "predicted": dict(self.predicted),
             "units": {
                 "predicted": {name: metric.unit for name, metric in metrics.items()},

@@ -87,16 +87,6 @@ def test_runs_that_do_not_repeat_leave_the_plain_law(passes):
     assert any("the runs support no R* of their own: 15.39 is used" in n for n in mine.notes)
 
 
-def test_passes_stand_beside_those_that_the_runs_cover():
-    fitted = create("repeating").fit(repeated(12))
-    weights = np.array([0.1, 0.2, 0.3, 0.4])
-    notes = fitted.scale_notes(goal(10 * UNIT, 200_000), weights)
-    assert "ants 5 (runs up to 25)" in notes[0] and "dogs 20 (runs up to 4)" in notes[0]
-    assert notes[1].startswith("no run passed so often over bees, cats, dogs:")
-    inside = fitted.scale_notes(goal(UNIT, 1_000_000), weights)
-    assert not any("passes over" in note or "no run passed" in note for note in inside)
-
-
 def test_worth_is_concave_and_at_least_a_twentieth_of_a_first_pass():
     tokens = np.linspace(0, 60, 601)[:, None]
     values = worth(tokens, np.ones(1), np.array([5.0]), 0.02)[:, 0]

@@ -131,7 +131,7 @@ class Options:
         if not has_tokens:
             del record["tokens"]
         if not (has_tokens and self.available):
-            del record["epochs"]
+            del record["epochs"], record["run_epochs"]
         return record
 
 

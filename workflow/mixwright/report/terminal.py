@@ -97,10 +97,10 @@ def _data(rows: Sequence[Record], chosen: str) -> "Table":
     """What each source holds, and what was read of it, for the terminal."""
     from rich.table import Table
 
-    title = f"\n{TITLE}: training tokens, and passes over the source by the mixture of {chosen}"
+    title = f"\n{TITLE}: training tokens; passes by the mixture of {chosen}, and of runs at most"
     table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
     table.add_column("domain", no_wrap=True)
-    for column in ("source", "known", "sample", "natural", "passes"):
+    for column in ("source", "known", "sample", "natural", "passes", "runs"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
@@ -110,6 +110,7 @@ def _data(rows: Sequence[Record], chosen: str) -> "Table":
             quantity(row["sample_tokens"]),
             f"{row['natural']:.1%}",
             "" if row["passes"] is None else f"{row['passes']:.3g}",
+            "" if row.get("run_passes") is None else f"{row['run_passes']:.3g}",
         )
     return table
 

@@ -13,6 +13,7 @@ from mixwright.report.frame import bullets, folded, note, part, table, text
 from mixwright.report.left_out import is_routine, left_out
 from mixwright.report.mixture_words import mixture_of
 from mixwright.report.results import Records
+from mixwright.trust.passes import is_outside
 
 TITLE = "Your data"
 # Keys of a source that say where it is, in the order in which one is taken.
@@ -37,12 +38,21 @@ class DataRow:
     natural: float
     # over the source, of a final on the recommended mixture; None where it is not known
     passes: float | None
+    # over what it could read, the most of a run that the mixer learned from; None: unknown
+    run_passes: float | None = None
     # share of the recommended mixture; None where it is not one mixture
     weight: float | None = None
     # where the text is from
     source: str = ""
     # what was cut, skipped or left out of it, in words
     lost: tuple[str, ...] = ()
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the mixture passes over the domain more often than any run did."""
+        if self.passes is None or self.run_passes is None:
+            return False
+        return is_outside(self.passes, self.run_passes)
 
 
 def data_rows(
@@ -83,6 +93,7 @@ def data_rows(
             extent.tokens,
             natural=sizes[name] / total,
             passes=recommended.get("epochs", {}).get(name),
+            run_passes=recommended.get("run_epochs", {}).get(name),
             weight=recommended.get("weights", {}).get(name),
             source=source_words((sources or {}).get(name, {})),
             lost=tuple(left_out(cleaning)),
@@ -136,6 +147,7 @@ def data_section(
     # a column that says one thing in every row is a sentence
     known = len({row.counted for row in rows}) > 1
     placed = len({row.source for row in rows}) > 1
+    covered = any(row.run_passes is not None for row in rows)
     sampled = any(row.sample_tokens != row.source_tokens for row in rows)
     lines = []
     for row in rows:
@@ -144,8 +156,10 @@ def data_section(
             f"{row.natural:.1%}",
             "–" if row.weight is None else _share(row.weight),
             _passes(row.passes),
-            quantity(row.source_tokens),
         ]
+        if covered:
+            cells.append(_passes(row.run_passes))
+        cells.append(quantity(row.source_tokens))
         if known:
             cells.append(row.counted)
         if sampled:
@@ -153,7 +167,10 @@ def data_section(
         if placed:
             cells.append(escape(row.source))
         lines.append(cells)
-    heads = ["domain", "natural", "recommended", "passes", f"source {unit}"]
+    heads = ["domain", "natural", "recommended", "passes"]
+    if covered:
+        heads.append("most passes of a run")
+    heads.append(f"source {unit}")
     if known:
         heads.append("known")
     if sampled:
@@ -208,6 +225,11 @@ def _reading(rows: Sequence[DataRow], chosen: str, unit: str) -> str:
         "Natural proportions and passes count the source; passes are those of a final model on"
         f" {mixture_of(chosen)}.",
     ]
+    outside = [row.domain for row in rows if row.is_outside]
+    if any(row.run_passes is not None for row in rows):
+        sentences.append("The most passes of a run are over what it could read of the domain.")
+    if outside:
+        sentences.append(f"No run passed so often over {', '.join(outside)}.")
     if all(row.sample_tokens == row.source_tokens for row in rows):
         sentences.append("Here all of every source was read.")
     kinds = {row.counted for row in rows}

@@ -51,8 +51,10 @@ def propose(
         proposal = propose_from(fitted, options)
     else:
         proposal = propose_within(fitted, options, draws)
-    _write(options.record(source, proposal), to)
-    Console(highlight=False).print(weights_table(proposal))
+    record = options.record(source, proposal)
+    _write(record, to)
+    passes = record.get("epochs", {})
+    Console(highlight=False).print(weights_table(proposal, passes))
 
 
 def propose_mixture(
@@ -159,9 +161,9 @@ def pareto(
 def _unknown(plan: Study) -> tuple[str, ...]:
     """What a proposal of this study cannot say: measured runs and trees have no token counts."""
     if plan.measured:
-        return ("tokens", "epochs", "corpus")
+        return ("tokens", "epochs", "run_epochs", "corpus")
     if not plan.learner.sized:
-        return ("tokens", "epochs")
+        return ("tokens", "epochs", "run_epochs")
     return ()
 
 

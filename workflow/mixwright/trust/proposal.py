@@ -12,6 +12,7 @@ from mixwright.proposals.mean_accuracy import for_mean_accuracy
 from mixwright.proposals.options import Options
 from mixwright.trust import bootstrap
 from mixwright.trust.chance import at_chance
+from mixwright.trust.passes import with_passes
 from mixwright.trust.refitting import Refitting
 
 
@@ -73,4 +74,4 @@ def propose_in_units(
         refitting,
     )
     noted = replace(proposal, notes=(*proposal.notes, *notes))
-    return noted.in_units(metrics)
+    return with_passes(noted, runs, goal).in_units(metrics)

@@ -48,9 +48,6 @@ FOLDS = 5
 SURE = 2.0
 # Half of a 95 % interval, in standard deviations.
 HALF = 1.96
-# Passes from which a domain counts as repeated, and by how much more than the runs' is outside.
-PASSES = 1.01
-OUTSIDE = 1.05
 
 
 @dataclass(frozen=True)
@@ -134,34 +131,8 @@ class Repeating(Joint):
         return FallingLaw(**vars(law), fall=self.fall)
 
     def _repetition_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
-        """Sets the passes of the goal's run beside those that the runs cover."""
-        words = []
-        outside = []
-        for i, domain in enumerate(goal.domains):
-            tokens = weights[i] * goal.tokens
-            passes = tokens / max(domain.available, 1.0)
-            if passes <= PASSES:
-                continue
-            word = f"{domain.name} {passes:.3g}"
-            most = 0.0
-            if self.covered:
-                covered = self.covered[i]
-                word += f" (runs up to {covered:.3g})"
-                most = OUTSIDE * max(covered, 1.0)
-            words.append(word)
-            if passes > most:
-                outside.append(domain.name)
-        notes = []
-        if words:
-            passed = ", ".join(words)
-            notes.append(f"passes over repeated domains: {passed}")
-        if outside:
-            names = ", ".join(outside)
-            notes.append(
-                f"no run passed so often over {names}: what repetition costs there is"
-                " extrapolated; train proxies with proxy.simulated_epochs"
-            )
-        return tuple(notes)
+        """Nothing: R* is said of the runs, and passes of every mixer's proposal."""
+        return ()
 
     def _decay_notes(self) -> tuple[str, ...]:
         """Says what of repetition the runs support."""

@@ -46,6 +46,9 @@ def data(result: OwnResult) -> str:
         heads += ["natural", "tokens there are"]
     if epochs:
         heads.append("passes")
+    covered = result.record.get("run_epochs", {})
+    if covered:
+        heads.append("most passes of a run")
     heads += ["least of a run", "mean of the runs", "most of a run", "runs with it"]
     rows = []
     for name in sorted(weights, key=lambda name: (-weights[name], name)):
@@ -54,6 +57,8 @@ def data(result: OwnResult) -> str:
             cells += [percent(natural[name]), quantity(available[name])]
         if epochs:
             cells.append(_passes(epochs[name]))
+        if covered:
+            cells.append(_passes(covered[name]))
         rows.append([*cells, *spans[name]])
     caption = "What is proposed of each domain, and what your runs took of it; in percent"
     words = f"{counted(result.source.runs, 'run')}, {counted(len(weights), 'domain')}."

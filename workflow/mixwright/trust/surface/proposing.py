@@ -7,6 +7,7 @@ from mixwright.mixers.laws.joint import Joint
 from mixwright.proposals.mean_accuracy import for_mean_of
 from mixwright.proposals.options import Options
 from mixwright.trust.intervals import LEVEL
+from mixwright.trust.passes import with_passes
 from mixwright.trust.surface.surface import RUNS, Surface
 
 
@@ -24,7 +25,7 @@ def propose_from(surface: Surface, options: Options) -> Proposal:
     for target, trust in zip(surface.targets, surface.trust, strict=True):
         best[target] = trust.best
     goal = for_mean_of(best, source.metrics, options.goal(source))
-    proposal = surface.mixer.propose(goal)
+    proposal = with_passes(surface.mixer.propose(goal), None, goal)
     proposal = proposal.in_units(source.metrics)
     notes = [*proposal.notes, *_notes(surface, proposal)]
     noted = replace(
