@@ -55,7 +55,13 @@ def weights(rows: Sequence[Row], domains: Sequence[Domain]) -> Array:
     return candidates[chosen]
 
 
-def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[int]:
+def choose(
+    candidates: Array,
+    runs: int,
+    measured: Array | None = None,
+    noise: Array | None = None,
+    level: float = 0.0,
+) -> list[int]:
     """Returns the indices of `runs` of the candidates (n, domains), the most informative first.
 
     Each is the one whose loss the earlier ones leave most uncertain. These are the pivots of a
@@ -65,24 +71,18 @@ def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[
     Args:
         measured: (m, domains) mixtures of runs that there are already; the choice goes on after
             them, whatever they measured.
+        noise: (m,) variance of each of these runs, as a share of the predictions'; None: NOISE.
+        level: the choice ends before `runs` where no candidate is more uncertain than this, as
+            `uncertainty` tells it.
     """
     count = len(candidates)
-    features = sensitivity(candidates)
-    earlier = np.zeros((0, features.shape[1]))
-    if measured is not None and len(measured):
-        features = sensitivity(np.concatenate([candidates, measured]))
-        features, earlier = features[:count], features[count:]
-    # of the standardised parameters, after the runs so far
-    covariance = np.eye(features.shape[1])
-    # of each candidate's loss, in units of the predictions' variance
-    variance = (features**2).sum(axis=1)
-    for feature in earlier:
-        step = _learn(covariance, feature)
-        variance = np.maximum(variance - (features @ step) ** 2, 0.0)
+    features, covariance, variance = _after(candidates, measured, noise)
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort(candidates.T[::-1])] = np.arange(count)
     order: list[int] = []
     for _ in range(min(runs, count)):
+        if level and variance.max() <= level:
+            break
         greatest = variance.max() * (1 - TIE)
         best = np.flatnonzero(variance >= greatest)
         pick = int(best[np.argmin(rank[best])])
@@ -93,10 +93,59 @@ def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[
     return order
 
 
-def _learn(covariance: Array, feature: Array) -> Array:
+def uncertainty(
+    candidates: Array, measured: Array | None = None, noise: Array | None = None
+) -> Array:
+    """Returns (n,) the variance that measured runs leave of the candidates' losses (n, domains).
+
+    It is a share of the variance of the prior's predictions. The arguments are those of `choose`.
+    """
+    _, _, variance = _after(candidates, measured, noise)
+    return variance
+
+
+def difference(first: Array, second: Array, measured: Array) -> Array:
+    """Returns (n,) the variance that measured runs leave of losses' differences.
+
+    They are those between the mixtures first and second (n, domains each), row by row, as a share
+    of the variance of the prior's predictions.
+    """
+    count = len(first)
+    mixtures = np.concatenate([first, second])
+    features, covariance, _ = _after(mixtures, measured, None)
+    apart = features[:count] - features[count:]
+    return np.einsum("ij,jk,ik->i", apart, covariance, apart)
+
+
+def _after(
+    candidates: Array, measured: Array | None, noise: Array | None
+) -> tuple[Array, Array, Array]:
+    """Returns what runs leave uncertain.
+
+    Returns:
+        (n, parameters) features of the candidates, (parameters, parameters) covariance of the
+        standardised parameters, and (n,) variance of each candidate's loss.
+    """
+    count = len(candidates)
+    features = sensitivity(candidates)
+    earlier = np.zeros((0, features.shape[1]))
+    if measured is not None and len(measured):
+        features = sensitivity(np.concatenate([candidates, measured]))
+        features, earlier = features[:count], features[count:]
+    if noise is None:
+        noise = np.full(len(earlier), NOISE)
+    covariance = np.eye(features.shape[1])
+    variance = (features**2).sum(axis=1)
+    for feature, of_run in zip(earlier, noise, strict=True):
+        step = _learn(covariance, feature, of_run)
+        variance = np.maximum(variance - (features @ step) ** 2, 0.0)
+    return features, covariance, variance
+
+
+def _learn(covariance: Array, feature: Array, noise: float = NOISE) -> Array:
     """Takes a run's (parameters,) feature into the covariance, in place; returns the step."""
     step = covariance @ feature
-    step /= np.sqrt(feature @ step + NOISE)
+    step /= np.sqrt(feature @ step + noise)
     covariance -= np.outer(step, step)
     return np.asarray(step)
 

@@ -23,6 +23,8 @@ class Row:
     # training tokens of the run
     tokens: float
     seed: int
+    # the design that resolves the weights, where it is not the role's; else empty
+    kind: str = ""
 
 
 def swarm_method(swarm: Mapping[str, Any]) -> str:

@@ -13,6 +13,9 @@ from mixwright.study.steps import check_warmup
 
 Part = TypeVar("Part")
 
+# Designs whose runs are a part of the swarm, after those that it draws.
+BESIDE_SWARM = ("leave-one-out", "listed", "round")
+
 # Settings of `final` and of an optimizer that came later, each with the value that stands for what
 # was done before. At that value they are in no key: what was computed before is still served.
 LATER: Mapping[str, Any] = {
@@ -51,7 +54,8 @@ def rows_of(study: Material, role: str) -> list[Row]:
         role = "swarm"
     rows = KINDS[kind_of(role, study.config)].rows(study.config)
     if role == "swarm":
-        rows += KINDS["round"].rows(study.config)
+        for kind in BESIDE_SWARM:
+            rows += KINDS[kind].rows(study.config)
     return rows
 
 
@@ -64,7 +68,9 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
         model = study.proxy["model"]
     else:
         model = study.config["trees"]["library"]
-    kind = "round" if "round" in row.parameters else kind_of(role, study.config)
+    kind = row.kind or kind_of(role, study.config)
+    if "round" in row.parameters:
+        kind = "round"
     run_steps = steps(study.config, row.tokens, "proxy")
     check_warmup(study.config, "proxy", run_steps)
     return Run(
