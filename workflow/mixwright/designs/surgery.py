@@ -179,10 +179,9 @@ class Carried:
     @property
     def unchanged(self) -> NDArray[np.bool_]:
         """(runs,) whether all that a run read is domains that stay as they were."""
-        stay = [name in self.surgery.old for name in self.surgery.new]
-        elsewhere = self.weights[:, ~np.array(stay)].sum(axis=1)
-        valid = np.array([state == VALID for state in self.states])
-        return valid & (elsewhere == 0)
+        stay = np.array([name in self.surgery.old for name in self.surgery.new])
+        elsewhere = self.weights[:, ~stay].sum(axis=1)
+        return (self.distance < SUM_TOLERANCE**2) & (elsewhere == 0)
 
     @property
     def distance(self) -> Array:

@@ -79,7 +79,7 @@ def surgery(
         middle = natural_weights(sizes)
     wanted = needed(evidence, Bounds.of(sizes, **limits), middle, seed, runs)
     chosen = _designed(evidence, wanted)
-    words = words_to_read(chosen.cells(), chosen.names)
+    words = words_to_read(_carried(evidence).cells(), chosen.names)
     to.mkdir(parents=True, exist_ok=True)
     _write(to, evidence, chosen)
     if study is not None:
@@ -118,15 +118,21 @@ def _designed(evidence: Evidence, wanted: Needed) -> Designed:
     return Designed(names, ids, wanted.weights, repeats=0, moved=False, equal=0)
 
 
+def _carried(evidence: Evidence) -> Designed:
+    """The runs that are evidence, as a table of mixtures."""
+    runs = evidence.runs
+    return Designed(runs.domains, runs.runs, runs.weights, repeats=0, moved=False, equal=0)
+
+
 def _write(to: Path, evidence: Evidence, chosen: Designed) -> None:
     """Writes the tables of the folder."""
     runs = evidence.runs
-    write_wide(to / MIXTURES, chosen.key, runs.runs, runs.domains, runs.weights)
+    tables = {MIXTURES: _carried(evidence).cells(), TO_TRAIN: chosen.cells()}
+    tables[RUNS] = _worth(evidence)
+    for name, cells in tables.items():
+        with written(to / name) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(cells)
     write_wide(to / LOSSES, "id", runs.runs, runs.targets, runs.measured)
-    with written(to / TO_TRAIN) as partial, partial.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(chosen.cells())
-    with written(to / RUNS) as partial, partial.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(_worth(evidence))
 
 
 def _write_listed(to: Path, evidence: Evidence, chosen: Designed) -> None:
@@ -209,7 +215,7 @@ def _next_step(to: Path, runs: int, options: str) -> str:
         " --mixer effective-data --to fit"
     )
     if not runs:
-        return f"next: {fit}"
+        return f"next: {fit}; --runs 4 names mixtures to check it by"
     return (
         f"next: train a proxy on each line of {to / TO_TRAIN}, add its lines to {to / MIXTURES} and"
         f" the losses to {to / LOSSES}, and run {fit}"
