@@ -13,6 +13,7 @@ from mixwright.files import newest, stamp
 from mixwright.jobs.launch import launch, placement, warning
 from mixwright.jobs.lease import can_reach_gpu, can_send_jobs
 from mixwright.jobs.plan import head
+from mixwright.jobs.plan.changed_domains import changed_lines
 from mixwright.jobs.plan.here import has_other_targets
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.plan import plan_of
@@ -457,7 +458,7 @@ if workflow.is_main_process and head.is_run(sys.argv[1:], QUIET) and "prune" not
     # `snakemake proposals` trains no finals
     aside = STUDY.final_packs if "proposals" in sys.argv else ()
     plan = plan_of(STUDY, jobs_at_once=jobs_at_once(), figures=len(drawn(STUDY)), aside=aside)
-    for line in plan_lines(plan):
+    for line in [*plan_lines(plan), *changed_lines(STUDY, Path(RESULTS_FOLDER))]:
         print(line, file=sys.stderr)
     if can_send_jobs():
         for line in request_lines(STUDY):

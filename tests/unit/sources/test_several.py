@@ -1,5 +1,6 @@
 """Several sources of one domain: all their text, or text in proportion to weights."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from itertools import islice
@@ -228,3 +229,13 @@ def test_a_report_says_of_a_data_set_of_the_hub_that_it_may_change(listed):
     assert any(text.startswith("web is read from the hub's data set org/notes") for text in words)
     demonstration = [caveat.text for caveat in demonstration_caveats(study(listed))]
     assert SOURCES["installed"].caveat in demonstration
+
+
+def test_a_frozen_sub_mixture_has_its_shares_in_every_stretch_of_the_domain(listed):
+    """A run reads a stretch of a domain's documents, which are ordered by the hash of their text."""
+    rows = list(weighted(listed, 0.6, 0.4).documents(Reading(most_bytes=80_000)))
+    rows.sort(key=lambda row: hashlib.sha256(row["text"].encode()).hexdigest())
+    third = len(rows) // 3
+    for start in range(3):
+        sizes = bytes_of(rows[start * third : (start + 1) * third])
+        assert sizes["a"] / sum(sizes.values()) == pytest.approx(0.6, abs=0.06)

@@ -7,7 +7,16 @@ tokens are counted.
 from collections.abc import Mapping
 from typing import Any
 
-from mixwright.designs import dirichlet, informative, perturbation, repeats, rounds, vertices
+from mixwright.designs import (
+    dirichlet,
+    informative,
+    leave_one_out,
+    listed,
+    perturbation,
+    repeats,
+    rounds,
+    vertices,
+)
 from mixwright.designs.online import OnlineDesign
 from mixwright.designs.row import Design
 
@@ -18,6 +27,8 @@ KINDS: dict[str, Design] = {
     "perturb": perturbation,
     "repeat": repeats,
     "round": rounds,
+    leave_one_out.KIND: leave_one_out,
+    listed.KIND: listed,
     "doremi": OnlineDesign("doremi"),
     "odm": OnlineDesign("odm"),
     "fastmix": OnlineDesign("fastmix"),

@@ -94,7 +94,13 @@ def choose_different(pools: Iterable[Array], runs: int, measured: Array | None =
     return np.concatenate(chosen)
 
 
-def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[int]:
+def choose(
+    candidates: Array,
+    runs: int,
+    measured: Array | None = None,
+    noise: Array | None = None,
+    level: float = 0.0,
+) -> list[int]:
     """Returns the indices of `runs` of the candidates (n, domains), the most informative first.
 
     Each is the one whose loss the earlier ones leave most uncertain. These are the pivots of a
@@ -105,27 +111,28 @@ def choose(candidates: Array, runs: int, measured: Array | None = None) -> list[
     Args:
         measured: (m, domains) mixtures of runs that there are already; the choice goes on after
             them, whatever they measured.
+        noise: (m,) variance of each of these runs, as a share of the predictions'; None: NOISE.
+        level: the choice ends before `runs` where no candidate is more uncertain than this, as
+            `uncertainty` tells it.
     """
-    if measured is None:
-        measured = np.zeros((0, candidates.shape[1]))
-    order, _ = _choice(candidates, runs, measured)
+    order, _ = _choice(candidates, runs, measured, noise, level)
     return order
 
 
-def _choice(candidates: Array, runs: int, measured: Array) -> tuple[list[int], int]:
+def _choice(
+    candidates: Array,
+    runs: int,
+    measured: Array | None = None,
+    noise: Array | None = None,
+    level: float = 0.0,
+) -> tuple[list[int], int]:
     """The order of `choose`, and how many of its first mixtures differ from all before them."""
     count = len(candidates)
-    features = sensitivity(np.concatenate([candidates, measured]))
-    features, earlier = features[:count], features[count:]
-    # of the standardised parameters, after the runs so far
-    covariance = np.eye(features.shape[1])
-    # of each candidate's loss, in units of the predictions' variance
-    variance = (features**2).sum(axis=1)
+    features, covariance, variance = _after(candidates, measured, noise)
     is_new = np.ones(count, dtype=bool)
-    for feature, mixture in zip(earlier, measured, strict=True):
-        step = _learn(covariance, feature)
-        variance = np.maximum(variance - (features @ step) ** 2, 0.0)
-        is_new &= _apart(candidates, mixture)
+    if measured is not None:
+        for mixture in measured:
+            is_new &= _apart(candidates, mixture)
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort(candidates.T[::-1])] = np.arange(count)
     order: list[int] = []
@@ -136,9 +143,11 @@ def _choice(candidates: Array, runs: int, measured: Array) -> tuple[list[int], i
             # the mixtures are used up: what is left repeats them
             is_open = np.ones(count, dtype=bool)
             is_open[order] = False
-        else:
-            different += 1
-        pick = _greatest(np.where(is_open, variance, -np.inf), rank)
+        still = np.where(is_open, variance, -np.inf)
+        if level and still.max() <= level:
+            break
+        different += bool(is_new.any())
+        pick = _greatest(still, rank)
         order.append(pick)
         step = _learn(covariance, features[pick])
         variance = np.maximum(variance - (features @ step) ** 2, 0.0)
@@ -159,10 +168,59 @@ def _greatest(variance: Array, rank: NDArray[np.int64]) -> int:
     return int(best[np.argmin(rank[best])])
 
 
-def _learn(covariance: Array, feature: Array) -> Array:
+def uncertainty(
+    candidates: Array, measured: Array | None = None, noise: Array | None = None
+) -> Array:
+    """Returns (n,) the variance that measured runs leave of the candidates' losses (n, domains).
+
+    It is a share of the variance of the prior's predictions. The arguments are those of `choose`.
+    """
+    _, _, variance = _after(candidates, measured, noise)
+    return variance
+
+
+def difference(first: Array, second: Array, measured: Array) -> Array:
+    """Returns (n,) the variance that measured runs leave of losses' differences.
+
+    They are those between the mixtures first and second (n, domains each), row by row, as a share
+    of the variance of the prior's predictions.
+    """
+    count = len(first)
+    mixtures = np.concatenate([first, second])
+    features, covariance, _ = _after(mixtures, measured, None)
+    apart = features[:count] - features[count:]
+    return np.einsum("ij,jk,ik->i", apart, covariance, apart)
+
+
+def _after(
+    candidates: Array, measured: Array | None, noise: Array | None
+) -> tuple[Array, Array, Array]:
+    """Returns what runs leave uncertain.
+
+    Returns:
+        (n, parameters) features of the candidates, (parameters, parameters) covariance of the
+        standardised parameters, and (n,) variance of each candidate's loss.
+    """
+    count = len(candidates)
+    features = sensitivity(candidates)
+    earlier = np.zeros((0, features.shape[1]))
+    if measured is not None and len(measured):
+        features = sensitivity(np.concatenate([candidates, measured]))
+        features, earlier = features[:count], features[count:]
+    if noise is None:
+        noise = np.full(len(earlier), NOISE)
+    covariance = np.eye(features.shape[1])
+    variance = (features**2).sum(axis=1)
+    for feature, of_run in zip(earlier, noise, strict=True):
+        step = _learn(covariance, feature, of_run)
+        variance = np.maximum(variance - (features @ step) ** 2, 0.0)
+    return features, covariance, variance
+
+
+def _learn(covariance: Array, feature: Array, noise: float = NOISE) -> Array:
     """Takes a run's (parameters,) feature into the covariance, in place; returns the step."""
     step = covariance @ feature
-    step /= np.sqrt(feature @ step + NOISE)
+    step /= np.sqrt(feature @ step + noise)
     covariance -= np.outer(step, step)
     return np.asarray(step)
 

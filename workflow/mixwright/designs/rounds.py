@@ -22,6 +22,8 @@ def rows(config: Mapping[str, Any]) -> list[Row]:
     """
     swarm = config["designs"]["swarm"]
     sizes = round_sizes(swarm)
+    if len(sizes) < 2:
+        return []
     # of the candidates; a first round has at least one row
     first = dirichlet.rows(config)[0]
     rows = []

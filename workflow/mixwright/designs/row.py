@@ -20,6 +20,8 @@ class Row:
     # training tokens of the run
     tokens: float
     seed: int
+    # the design that resolves the weights, where it is not the role's; else empty
+    kind: str = ""
 
 
 def round_sizes(swarm: Mapping[str, Any]) -> tuple[int, ...]:

@@ -48,6 +48,9 @@ COMMANDS = {
     "surface": Command(TABLES, "mixers:surface", "Write a fitted law as one file to hand on"),
     "pareto": Command(TABLES, "proposals:pareto", "List the best mixtures between two objectives"),
     "design": Command(TABLES, "designs:design", "Choose which mixtures to train first"),
+    "surgery": Command(
+        TABLES, "surgery:surgery", "Add, drop, merge or split domains and keep the runs"
+    ),
     "learning-curve": Command(
         TABLES, "trust:learning_curve", "Say whether more runs are worth training"
     ),

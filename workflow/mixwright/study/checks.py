@@ -41,7 +41,14 @@ SWARM_KEYS = ("tests", "published", "subsets", "regions")
 # Runs of each round at least: a fit of the first ones chooses the next.
 LEAST_OF_A_ROUND = 10
 # Where a mixture may be written out in a design: (design, key).
-DESIGN_MIXTURES = (("swarm", "around"), ("perturb", "base"), ("repeat", "mixture"))
+DESIGN_MIXTURES = (
+    ("swarm", "around"),
+    ("perturb", "base"),
+    ("repeat", "mixture"),
+    ("leave_one_out", "mixture"),
+)
+# Runs of a swarm at least, whatever they come from.
+LEAST_OF_A_SWARM = 10
 
 
 def check_name(name: str) -> None:
@@ -131,8 +138,12 @@ def _check_mixtures(study: Mapping[str, Any], domains: Sequence[str]) -> None:
     """Mixtures and bounds name domains, and mixtures sum to 1."""
     goal = study["goal"]
     mixtures = {}
+    designs = study["designs"]
     for design, key in DESIGN_MIXTURES:
-        mixtures[f"designs.{design}.{key}"] = study["designs"][design][key]
+        if design in designs:
+            mixtures[f"designs.{design}.{key}"] = designs[design][key]
+    for number, mixture in enumerate(designs.get("listed", ())):
+        mixtures[f"designs.listed[{number}]"] = mixture
     bounds = {f"goal.{key}": goal[key] for key in ("caps", "floors", "fixed")}
     for where, weights in (bounds | mixtures).items():
         # A mixture may also be a word, such as natural.
@@ -178,6 +189,12 @@ def _check_designs(study: Mapping[str, Any]) -> None:
                     " give every domain some"
                 )
     swarm, transfer = study["designs"]["swarm"], study.get("transfer")
+    listed = len(study["designs"].get("listed", ()))
+    if swarm["runs"] + listed < LEAST_OF_A_SWARM:
+        raise MixwrightError(
+            f"config: designs.swarm.runs is {swarm['runs']}, below {LEAST_OF_A_SWARM}; raise it"
+            f" (or list mixtures in designs.listed, which has {listed})"
+        )
     if transfer and transfer["mixtures"] > swarm["runs"]:
         raise MixwrightError(
             f"config: transfer.mixtures: {transfer['mixtures']} are more than"

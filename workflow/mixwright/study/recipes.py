@@ -14,6 +14,9 @@ from mixwright.study.swarm import decided
 
 Part = TypeVar("Part")
 
+# Designs whose runs are a part of the swarm, after those that it draws.
+BESIDE_SWARM = ("leave-one-out", "listed", "round")
+
 # Settings of `final` and of an optimizer that came later, each with the value that stands for what
 # was done before. At that value they are in no key: what was computed before is still served.
 LATER: Mapping[str, Any] = {
@@ -53,7 +56,8 @@ def rows_of(study: Material, role: str) -> list[Row]:
     config = decided(study.config)
     rows = KINDS[kind_of(role, config)].rows(config)
     if role == "swarm":
-        rows += KINDS["round"].rows(config)
+        for kind in BESIDE_SWARM:
+            rows += KINDS[kind].rows(config)
     return rows
 
 
@@ -66,7 +70,7 @@ def run_of(study: Material, role: str, row: Row, context: str) -> Run:
         model = study.proxy["model"]
     else:
         model = study.config["trees"]["library"]
-    kind = kind_of(role, decided(study.config))
+    kind = row.kind or kind_of(role, decided(study.config))
     if "round" in row.parameters:
         kind = "round"
     run_steps = steps(study.config, row.tokens, "proxy")

@@ -1,0 +1,147 @@
+"""`mixwright surgery`: a source comes, goes, is split or joins another, and the runs stay."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import yaml
+
+import own_tables
+from least_study import study
+from mixwright import tables
+from mixwright.__main__ import main
+from mixwright.measured.runs import as_tables
+from mixwright.proposals.fits import Fit
+from planted_swarm import plant
+
+
+def run(*words) -> int:
+    return main([str(word) for word in words])
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch):
+    own_tables.write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+    def surgery(*words):
+        given = ("--mixtures", "mixtures.csv", "--losses", "losses.csv")
+        assert run("surgery", *given, *words, "--to", "changed") == 0
+        return tmp_path / "changed"
+
+    return surgery
+
+
+def test_the_folder_is_fitted_as_it_is_once_the_new_runs_are_in(typed, tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder = typed("--split", "code=python:.7,cpp:.3", "--add", "chem", "--cap", "chem=.3")
+    heading, *lines = rows(folder / "to_train.csv")
+    assert heading == ["id", "chem", "cpp", "python", "web", "wiki"]
+    weights = np.array([[float(cell) for cell in line[1:]] for line in lines])
+    assert np.abs(weights.sum(axis=1) - 1).max() < 1e-9 and weights[:, 0].max() <= 0.3
+    assert weights[:, 0].max() > 0.1 and np.ptp(weights[:, 1:3], axis=0).min() > 0.1
+    before = rows(folder / "mixtures.csv")
+    assert before[0] == heading and len(before) == 41
+    assert not {line[0] for line in lines} & {line[0] for line in before}
+    assert "if the text of code was read as python 0.7, cpp 0.3" in caplog.text
+    assert "next: train a proxy on each line of changed/to_train.csv" in caplog.text
+    for name, more in (("mixtures.csv", lines), ("losses.csv", [[i[0], 3, 3] for i in lines])):
+        with (folder / name).open("a", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(more)
+    words = ("--mixtures", folder / "mixtures.csv", "--losses", folder / "losses.csv")
+    assert run("fit", *words, "--mixer", "effective-data", "--to", tmp_path / "fit") == 0
+    fit = Fit.load(tmp_path / "fit")
+    assert fit.domains == tuple(heading[1:]) and len(fit.runs.runs) == 40 + len(lines)
+
+
+def test_every_run_is_told_what_it_is_worth(typed, caplog):
+    caplog.set_level("INFO")
+    folder = typed("--drop", "wiki")
+    heading, *lines = rows(folder / "runs.csv")
+    assert heading[:4] == ["run", "state", "why", "text_changed"]
+    assert heading[4:] == ["moved prose", "moved questions"]
+    states = {line[0]: line[1] for line in lines}
+    assert set(states.values()) == {"valid", "moved by the law", "not valid"} and len(states) == 40
+    assert all(line[2].startswith("wiki had 0.") for line in lines if line[1] != "valid")
+    left = {line[0] for line in rows(folder / "mixtures.csv")[1:]}
+    assert left == {name for name, state in states.items() if state != "not valid"}
+    measured = {line[0]: float(line[1]) for line in rows(folder.parent / "losses.csv")[1:]}
+    carried = {line[0]: float(line[1]) for line in rows(folder / "losses.csv")[1:]}
+    shift = {line[0]: float(line[4]) for line in lines}
+    for name in left:
+        assert carried[name] == pytest.approx(measured[name] + shift[name], abs=1e-5)
+    assert "their losses move by what the law says of other text: prose by" in caplog.text
+    assert "left out: " in caplog.text
+
+
+def test_runs_that_would_be_moved_may_be_left_out(typed, capsys):
+    words = ("--merge", "text=web:.6,wiki:.4", "--runs", "0")
+    assert len(rows(typed(*words) / "mixtures.csv")) == 41
+    words += ("--only-valid", "--to", "strict")
+    assert run("surgery", "--mixtures", "mixtures.csv", "--losses", "losses.csv", *words) == 1
+    assert "no run is evidence for the new domains" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "nothing is changed"),
+        (["--drop", "wikis"], "did you mean wiki"),
+        (["--merge", "text=web:.5,wiki:.4"], "sum to 0.9"),
+        (["--merge", "text=web,wiki"], "write NAME=PART:SHARE"),
+        (["--split", "web"], "write NAME=PART:SHARE"),
+        (["--add", " x"], "cannot head a column"),
+        (["--drop", "wiki", "--cap", "wiki=.5"], "--cap wiki=.5: wiki is unknown"),
+        (["--drop", "wiki", "--runs", "-1"], "--runs -1"),
+        (["--drop", "wiki", "--study", "study.json"], "leave out the others"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(tmp_path, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(tmp_path)
+    own_tables.write(tmp_path)
+    own = ("--mixtures", "mixtures.csv", "--losses", "losses.csv", "--to", "changed")
+    assert run("surgery", *own, *words) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and message in lines[0]
+
+
+def test_a_study_lists_what_it_has_and_what_is_to_be_trained(tmp_path, small_study):
+    folder, weights = small_study
+    words = ("--drop", "d05", "--runs", "3", "--to", tmp_path / "changed")
+    assert run("surgery", "--study", folder / "study.json", *words) == 0
+    listed = yaml.safe_load((tmp_path / "changed" / "listed.yaml").read_text())["designs"]
+    assert listed["swarm"] == {"runs": 0}
+    without = weights[weights["d05"] == 0]
+    assert 0 < len(without) < len(weights) and len(listed["listed"]) == len(without) + 3
+    # the very weights, by which the store finds them again
+    first = {name: weight for name, weight in without.iloc[0].items() if weight > 0}
+    assert listed["listed"][0] == first
+    assert not any("d05" in mixture for mixture in listed["listed"])
+
+
+@pytest.fixture
+def small_study(tmp_path):
+    names = [f"d{number:02}" for number in range(6)]
+    domains = {name: {"source": "installed"} for name in names}
+    asked = study(
+        domains=domains,
+        targets={name: {"source": "installed"} for name in ("north", "south", "west")},
+        designs={"repeat": {"runs": 0}},
+        mixers={"effective-data": {}},
+    )
+    folder = tmp_path / "results" / "least"
+    asked.write(folder / "study.json")
+    seen = plant(3, runs=24).seen
+    amounts = seen.amounts.copy()
+    amounts[::3, 5] = 0.0
+    amounts *= 1e6 / amounts.sum(axis=1, keepdims=True)
+    design, losses = as_tables("swarm", replace(seen, amounts=amounts))
+    tables.write(design, folder / "design" / "swarm.parquet", tables.DESIGN)
+    tables.write(losses, folder / "losses" / "swarm.parquet", tables.LOSSES)
+    return folder, tables.design_matrix(design)

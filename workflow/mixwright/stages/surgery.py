@@ -1,0 +1,222 @@
+"""Change the domains of runs that are there: what stays evidence, and what is to be trained."""
+
+import csv
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mixwright.designs.elsewhere import MOST_RUNS, Designed, further_ids
+from mixwright.designs.read_back import words_to_read
+from mixwright.designs.surgery import ASSUMED, MOVED, STATES
+from mixwright.errors import MixwrightError, counted, shortened
+from mixwright.files import written
+from mixwright.learners import LOSS
+from mixwright.measured.decisions import NOTHING, ColumnOptions
+from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.wide import write_wide
+from mixwright.mixture import Mixture, natural_weights
+from mixwright.observations import Observations
+from mixwright.proposals.typed_design import read_limits, read_sizes
+from mixwright.proposals.typed_surgery import read_surgery
+from mixwright.report.layout import table_paths
+from mixwright.simplex.bounds import Bounds
+from mixwright.stages.options import NO_WORDS, NONE, Paths
+from mixwright.study.study import Study
+from mixwright.trust.surgery import ROLES, Evidence, Needed, needed
+
+log = logging.getLogger(__name__)
+
+# Files of the folder.
+MIXTURES, LOSSES, TO_TRAIN, RUNS = "mixtures.csv", "losses.csv", "to_train.csv", "runs.csv"
+LISTED = "listed.yaml"
+# Runs that a line names.
+NAMED = 5
+
+
+def surgery(
+    to: Path,
+    mixtures: Paths = NONE,
+    losses: Paths = NONE,
+    study: Path | None = None,
+    add: list[str] = NO_WORDS,
+    drop: list[str] = NO_WORDS,
+    merge: list[str] = NO_WORDS,
+    split: list[str] = NO_WORDS,
+    runs: int | None = None,
+    only_valid: bool = False,
+    available: list[str] = NO_WORDS,
+    tokens: float | None = None,
+    max_epochs: float | None = None,
+    cap: list[str] = NO_WORDS,
+    floor: list[str] = NO_WORDS,
+    fix: list[str] = NO_WORDS,
+    group: list[str] = NO_WORDS,
+    seed: int = 0,
+    diverged: str = "refuse",
+    columns: ColumnOptions = NOTHING,
+) -> None:
+    """Add, drop, merge or split domains of runs that are there, and keep what they tell.
+
+    It writes the runs over the new domains, what each is worth under which assumption, and the few
+    mixtures to train. Bounds are those of the new domains.
+
+    Example:
+        mixwright surgery --mixtures mixtures.csv --losses losses.csv --drop wiki
+            --split code=python:0.7,cpp:0.3 --to changed
+    """
+    if runs is not None and not 0 <= runs <= MOST_RUNS:
+        raise MixwrightError(f"--runs {runs}: give a number from 0 to {MOST_RUNS:,}")
+    observations = _observations(mixtures, losses, study, diverged, columns)
+    change = read_surgery(observations.domains, add, drop, merge, split)
+    sizes = read_sizes(change.new, available)
+    limits = read_limits(sizes, cap, floor, fix, group, tokens, max_epochs)
+    evidence = Evidence.of(observations, change, law=not only_valid)
+    middle = change.middle(evidence.before.weights.mean(axis=0))
+    if available:
+        middle = natural_weights(sizes)
+    wanted = needed(evidence, Bounds.of(sizes, **limits), middle, seed, runs)
+    chosen = _designed(evidence, wanted)
+    words = words_to_read(_carried(evidence).cells(), chosen.names)
+    to.mkdir(parents=True, exist_ok=True)
+    _write(to, evidence, chosen)
+    if study is not None:
+        _write_listed(to, evidence, chosen)
+    for line in _lines(evidence, wanted):
+        log.info("surgery: %s", line)
+    options = f" {words}" if words else ""
+    log.info("surgery: %s", _next_step(to, len(wanted.weights), options))
+
+
+def _observations(
+    mixtures: Paths, losses: Paths, study: Path | None, diverged: str, columns: ColumnOptions
+) -> Observations:
+    """The runs of tables, or those of a study's results."""
+    if study is None:
+        return read_observations(mixtures, losses, diverged=diverged, options=columns)
+    if mixtures or losses:
+        raise MixwrightError("--study: its tables are those of its results; leave out the others")
+    plan = Study.read(study)
+    folder = str(study.parent)
+    parts = {}
+    for table in ("design", "losses"):
+        paths = table_paths(plan, folder, table, ROLES)
+        parts[table] = [Path(path) for path in paths]
+    # the weights as they were designed: by them the store finds a run again
+    observations = read_observations(
+        parts["design"], parts["losses"], diverged=plan.diverged, chosen=plan.chosen
+    )
+    return replace(observations, metrics=plan.metrics | dict(observations.metrics))
+
+
+def _designed(evidence: Evidence, wanted: Needed) -> Designed:
+    """The mixtures to train, with ids that no run has."""
+    names = evidence.carried.surgery.new
+    ids = further_ids(evidence.before.runs, len(wanted.weights))
+    return Designed(names, ids, wanted.weights, repeats=0, moved=False, equal=0)
+
+
+def _carried(evidence: Evidence) -> Designed:
+    """The runs that are evidence, as a table of mixtures."""
+    runs = evidence.runs
+    return Designed(runs.domains, runs.runs, runs.weights, repeats=0, moved=False, equal=0)
+
+
+def _write(to: Path, evidence: Evidence, chosen: Designed) -> None:
+    """Writes the tables of the folder."""
+    runs = evidence.runs
+    tables = {MIXTURES: _carried(evidence).cells(), TO_TRAIN: chosen.cells()}
+    tables[RUNS] = _worth(evidence)
+    for name, cells in tables.items():
+        with written(to / name) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(cells)
+    write_wide(to / LOSSES, "id", runs.runs, runs.targets, runs.measured)
+
+
+def _write_listed(to: Path, evidence: Evidence, chosen: Designed) -> None:
+    """Writes the mixtures to train as a study lists them, after those that the store has."""
+    swarm = np.array([role == "swarm" for role in evidence.before.roles])
+    again = evidence.carried.unchanged & swarm
+    mixtures = np.concatenate([evidence.carried.weights[again], chosen.weights])
+    with written(to / LISTED) as partial, partial.open("w", encoding="utf-8") as file:
+        file.write("# The swarm of a study of the new domains: put this file behind its own.\n")
+        file.write(f"# The first {int(again.sum())} are runs of before, with their old seeds.\n")
+        file.write("designs:\n  swarm: {runs: 0}\n  listed:\n")
+        for weights in mixtures:
+            mixture = Mixture(chosen.names, weights).as_dict()
+            positive = {name: weight for name, weight in mixture.items() if weight > 0}
+            file.write(f"    - {json.dumps(positive)}\n")
+
+
+def _worth(evidence: Evidence) -> list[list[str]]:
+    """A line a run: what it is worth, why, how much of its text changes, by how much losses move.
+
+    Losses move in what mixers minimise.
+    """
+    carried = evidence.carried
+    targets = [f"moved {target}" for target in evidence.before.targets]
+    rows = [["run", "state", "why", "text_changed", *targets]]
+    facts = zip(carried.states, carried.reasons, carried.distance.tolist(), strict=True)
+    shifts = evidence.shifts.tolist()
+    for name, (state, reason, distance), of_run in zip(
+        evidence.before.runs, facts, shifts, strict=True
+    ):
+        moved = [f"{shift:.6g}" for shift in of_run]
+        rows.append([name, state, reason, f"{distance:.4f}", *moved])
+    return rows
+
+
+def _lines(evidence: Evidence, wanted: Needed) -> list[str]:
+    """What the runs are worth, and which are to be trained."""
+    numbers = evidence.counts
+    lines = []
+    for state in STATES:
+        if state in numbers:
+            verb = "is" if numbers[state] == 1 else "are"
+            lines.append(f"{counted(numbers[state], 'run')} {verb} {state}{_why(evidence, state)}")
+    if evidence.lost:
+        lines.append(f"left out: {shortened(evidence.lost, NAMED)}")
+    lines.append(
+        f"{counted(len(wanted.weights), 'mixture')} to train: the greatest variance of a mixture's"
+        f" loss is {wanted.carried:.2g} of the predictions' with what is there, {wanted.after:.2g}"
+        f" with them, and was {wanted.before:.2g} of the old domains"
+    )
+    return lines
+
+
+def _why(evidence: Evidence, state: str) -> str:
+    """Under which assumption runs of a state stand."""
+    reasons = zip(evidence.carried.states, evidence.carried.reasons, strict=True)
+    of_state = dict.fromkeys(reason for other, reason in reasons if other == state)
+    if state == ASSUMED:
+        return f": {'; '.join(of_state)}"
+    if state == MOVED:
+        return f": {_moved(evidence)}"
+    return ""
+
+
+def _moved(evidence: Evidence) -> str:
+    """How far the law moved losses, beside what it misses of the runs that it was fitted to."""
+    moved = np.array([state == MOVED for state in evidence.carried.states])
+    words = []
+    for target, column in zip(evidence.before.targets, evidence.shifts[moved].T, strict=True):
+        unit = evidence.before.metrics.get(target, LOSS).minimised_unit
+        size = np.abs(column)
+        words.append(f"{target} by {np.median(size):.2g}, at most {size.max():.2g} {unit}".rstrip())
+    return f"their losses move by what the law says of other text: {shortened(words, NAMED)}"
+
+
+def _next_step(to: Path, runs: int, options: str) -> str:
+    """Returns what to do with the folder, in one line."""
+    fit = (
+        f"mixwright fit --mixtures {to / MIXTURES} --losses {to / LOSSES}{options}"
+        " --mixer effective-data --to fit"
+    )
+    if not runs:
+        return f"next: {fit}; --runs 4 names mixtures to check it by"
+    return (
+        f"next: train a proxy on each line of {to / TO_TRAIN}, add its lines to {to / MIXTURES} and"
+        f" the losses to {to / LOSSES}, and run {fit}"
+    )
