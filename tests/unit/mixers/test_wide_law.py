@@ -8,13 +8,15 @@ import pytest
 
 from mixwright.goal import Goal
 from mixwright.mixers import create, load
-from mixwright.mixers.laws.fit import fit_law
+from mixwright.mixers.laws.fit import fit_law, trust
 from mixwright.mixers.laws.formula import formula_of
 from mixwright.mixers.laws.pairs import PairLaw, pairs_of, roots_of
 from mixwright.mixers.laws.prior import Prior
 from mixwright.mixers.laws.shapes import ShapedLaw
 from mixwright.mixers.laws.shapes_fit import fit_shapes
+from mixwright.mixers.laws.wide_forms import FORMS, NEAR_FADE, Choice, base_of, form_of
 from mixwright.mixture import Domain
+from mixwright.numerics.spread import Spread
 from mixwright.observations import Observations
 from mixwright.simplex.bounds import Bounds
 from mixwright.simplex.geometry import scale_into
@@ -110,6 +112,42 @@ def test_the_law_s_own_family_is_not_taken_for_shapes():
     truth = KINDS["law"](np.random.default_rng(0), DOMAINS)
     fitted = create("wide-law").fit(swarm(truth))
     assert fitted.form != "shapes" and fitted.errors[3] > 2 * fitted.errors[:3].min()
+
+
+ERRORS = {"plain": 1.0, "steep": 0.5, "pairs": 0.6, "shapes": 0.4}
+
+
+@pytest.mark.parametrize(
+    ("errors", "near", "form"),
+    [
+        ({}, 0.49, "steep"),
+        ({}, 0.4, "steep near the best"),
+        ({"shapes": 0.3}, 0.1, "shapes"),
+        ({"steep": 0.96, "pairs": 0.97, "shapes": 0.9}, 2.0, "plain"),
+        ({"steep": 0.96, "pairs": 0.97, "shapes": 0.9}, 0.9, "plain near the best"),
+    ],
+)
+def test_unseen_runs_choose_the_form_and_which_runs_count(monkeypatch, errors, near, form):
+    rng = np.random.default_rng(0)
+    runs = swarm(KINDS["law"](rng, DOMAINS), runs=24)
+    of_form = {**ERRORS, **errors}
+    names = {id(shape): name for name, shape in FORMS.items()}
+
+    def predicted(folds, shape):
+        return runs.losses + of_form.get(names.get(id(shape)), near)
+
+    monkeypatch.setattr("mixwright.mixers.laws.wide_forms._Folds.predicted", predicted)
+    choice = Choice.of(runs)
+    assert choice.form == form
+    assert choice.errors / choice.errors[0] == pytest.approx(list(of_form.values()))
+
+
+def test_a_form_near_the_best_is_that_form_with_another_trust():
+    assert base_of("pairs near the best") == "pairs"
+    assert form_of("pairs near the best") == replace(FORMS["pairs"], fade=NEAR_FADE)
+    losses = np.array([[1.0], [2.0], [3.0], [4.0]])
+    usual, near = (trust(losses, Spread.of(losses), fade)[0] for fade in (2.0, NEAR_FADE))
+    assert near[0] > usual[0] and near[-1] < usual[-1]
 
 
 def random_shapes():

@@ -3,8 +3,8 @@
 The forms are judged by folds of the swarm's own runs. First the least held-out error decides: a
 wider law is taken only where its error is clearly below the plain one's, shapes where theirs is far
 below all. Then the law of that form is fitted once more, with runs far from the best ones counting
-less. It is taken where it predicts unseen runs near the best clearly better: a law that is not quite right
-everywhere is then right where the best mixture lies.
+less. It is taken where it predicts unseen runs near the best clearly better: a law that is not
+quite right everywhere is then right where the best mixture lies.
 """
 
 from collections.abc import Mapping
