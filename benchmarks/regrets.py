@@ -22,22 +22,28 @@ MIXERS = ("effective-data", "wide-law")
 DOMAINS = (5, 8, 14)
 TARGETS = 3
 NOISE = 0.01
-# method of the first round, rounds
-WAYS = (("dirichlet", 1), ("informative", 1), ("informative", 2))
+# name -> method of the first round, rounds
+WAYS = {
+    "dirichlet, 1 round": ("dirichlet", 1),
+    "informative, 1 round": ("informative", 1),
+    "informative, 2 rounds": ("informative", 2),
+}
 
 
-def played(seed: int, domains: int, kind: str, runs: int, names: list[str]) -> list[dict]:
+def played(
+    seed: int, domains: int, kind: str, runs: int, names: list[str], ways: list[str]
+) -> list[dict]:
     """A row a way of choosing the runs and a mixer, of one problem."""
     base = Plan(domains, TARGETS, runs, NOISE)
     problem = Problem.of(kind, seed, base)
     rows = []
-    for method, rounds in WAYS:
+    for way in ways:
+        method, rounds = WAYS[way]
         plan = Plan(domains, TARGETS, runs, NOISE, rounds, method=method)
         observations = trained(problem, plan)
         for name in names:
             fitted = mixers.create(name).fit(observations)
             regret = problem.regret(fitted.propose(problem.goal).weights)
-            way = f"{method}, {rounds} round{'s' * (rounds > 1)}"
             facts = {"kind": kind, "domains": domains, "seed": seed, "way": way, "mixer": name}
             rows.append(facts | {"regret": regret, "form": getattr(fitted, "form", "")})
     return rows
@@ -65,6 +71,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=64)
     parser.add_argument("--seeds", type=int, nargs="*", default=[10, 11])
     parser.add_argument("--mixers", nargs="*", default=list(MIXERS))
+    parser.add_argument("--ways", nargs="*", choices=list(WAYS), default=list(WAYS))
     parser.add_argument("--to", help="a csv of every problem")
     options = parser.parse_args(words)
     rows = []
@@ -72,7 +79,7 @@ def main(words: list[str] | None = None) -> int:
     for seed in options.seeds:
         for domains in DOMAINS:
             for kind in KINDS:
-                rows += played(seed, domains, kind, options.runs, options.mixers)
+                rows += played(seed, domains, kind, options.runs, options.mixers, options.ways)
             say(f"seed {seed}, {domains} domains: {time.monotonic() - began:,.0f} s")
     frame = pd.DataFrame(rows)
     if options.to:

@@ -24,7 +24,7 @@ VERSIONS = {
     "merge": 1,
     "record": 3,
     "collect": 3,
-    "fit": 8,
+    "fit": 9,
     "validate": 6,
     "curve": 1,
     "backtest": 5,

@@ -93,8 +93,8 @@ MIXERS: dict[str, Method] = {
     ),
     "wide-law": Method(
         "laws.wide:WideLaw",
-        "The effective-data law, with exponents above 1 and pairs of domains where unseen runs"
-        " say so; certified where it stays plain.",
+        "The effective-data law, with exponents above 1, pairs of domains or a shape for each"
+        " domain where unseen runs say so; certified where it stays plain.",
         reads=SWARM,
         limits=True,
         draws=40,

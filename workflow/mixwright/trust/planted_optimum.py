@@ -16,12 +16,12 @@ searched from more mixtures, and its gap is not known.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mixwright.mixers.starts import best_from
 from mixwright.mixture import Array
+from mixwright.numerics.allocation import Allocation
 from mixwright.simplex.bounds import Bounds
-from mixwright.simplex.geometry import scale_into, settle
+from mixwright.simplex.geometry import scale_into
 from mixwright.simplex.sampling import sample
 from mixwright.trust.planted import Gains, Truth
 
@@ -79,8 +79,8 @@ def optimum(truth: Truth, importance: Array, bounds: Bounds, seed: int = 0) -> O
     starts = [centre, *drawn[first]]
     if truth.gains is not None and not truth.convex:
         gains = truth.gains(importance, centre)
-        steps = _Steps.of(gains, bounds)
-        starts.append(steps.mixture(bounds))
+        allocation = Allocation.of(gains, bounds, STEPS)
+        starts.append(allocation.mixture(bounds))
     best = best_from(value, bounds, starts)
     losses = value(best[None])
     loss = float(losses[0])
@@ -101,8 +101,8 @@ def gap(truth: Truth, importance: Array, bounds: Bounds, weights: Array) -> floa
     if truth.convex:
         bound = _least_bound(gains, bounds)
     else:
-        steps = _Steps.of(gains, bounds)
-        bound = steps.most
+        allocation = Allocation.of(gains, bounds, STEPS)
+        bound = allocation.most
     missed = bound - there
     return max(0.0, missed)
 
@@ -173,74 +173,6 @@ def _greatest(gains: Gains, prices: Array, least: Array, most: Array) -> Array:
     at_ends = np.maximum(at_lowest, at_highest)
     greatest = np.maximum(inside, at_ends)
     return greatest.sum(axis=1)
-
-
-@dataclass(frozen=True)
-class _Steps:
-    """The greatest sums of gains that rise with the weights, on a grid of weights."""
-
-    # (STEPS + domains + 1,) greatest sum of the gains of so many steps
-    sums: Array
-    # (domains, STEPS + domains + 1) steps of each domain in that sum, when it was added
-    taken: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, gains: Gains, bounds: Bounds) -> "_Steps":
-        """Adds one domain at a time. A weight may be rounded up to the next step."""
-        domains = len(bounds.lower)
-        size = STEPS + domains + 1
-        values = _on_grid(gains, bounds)
-        sums = np.full(size, -np.inf)
-        sums[0] = 0.0
-        taken = np.zeros((domains, size), dtype=np.int64)
-        for domain in range(domains):
-            of_domain = values[:, domain]
-            inside = np.isfinite(of_domain)
-            greater = np.full(size, -np.inf)
-            for step in np.flatnonzero(inside):
-                before = sums[: size - step]
-                trial = before + of_domain[step]
-                # views: what is written to them is written to the whole
-                sums_from = greater[step:]
-                taken_from = taken[domain, step:]
-                better = trial > sums_from
-                sums_from[better] = trial[better]
-                taken_from[better] = step
-            sums = greater
-        return cls(sums, taken)
-
-    @property
-    def most(self) -> float:
-        """More than any mixture inside the bounds gains."""
-        return float(self.sums.max())
-
-    def mixture(self, bounds: Bounds) -> Array:
-        """Returns the mixture (domains,) of greatest gain on the grid, moved into the bounds."""
-        left = STEPS
-        domains = len(self.taken)
-        weights = np.zeros(domains)
-        for domain in reversed(range(domains)):
-            step = self.taken[domain, left]
-            weights[domain] = step / STEPS
-            left -= step
-        lower, upper, groups = bounds.parts
-        clipped = np.clip(weights, lower, upper)
-        return settle(clipped, lower, upper, groups)
-
-
-def _on_grid(gains: Gains, bounds: Bounds) -> Array:
-    """Returns (STEPS + 1, domains) gains of so many steps; minus infinity outside the bounds."""
-    lower, upper, _ = bounds.parts
-    steps = np.arange(STEPS + 1)[:, None]
-    weights = np.minimum(steps / STEPS, upper)
-    fewest = lower * STEPS - 1e-9
-    last = upper * STEPS - 1e-9
-    most = np.ceil(last)
-    too_few = steps < fewest
-    too_many = steps > most
-    outside = too_few | too_many
-    values = gains(weights)
-    return np.where(outside, -np.inf, values)
 
 
 def _gap_of_pairs(matrix: Array, bounds: Bounds, weights: Array) -> float:

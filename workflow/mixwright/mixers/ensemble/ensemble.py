@@ -160,7 +160,7 @@ class Ensemble(Fitted):
         """
         convex = []
         for member in self.fits:
-            is_wide = isinstance(member, WideLaw) and member.form != "plain"
+            is_wide = isinstance(member, WideLaw) and not member.is_convex
             convex.append(isinstance(member, LawMixer) and not is_wide)
         names = []
         proposals = []

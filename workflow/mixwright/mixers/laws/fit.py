@@ -22,7 +22,7 @@ import numpy as np
 
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.pairs import PairLaw, pairs_of, roots_of
-from mixwright.mixers.laws.prior import PLAIN, Form, Prior
+from mixwright.mixers.laws.prior import FADE, PLAIN, Form, Prior
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
 from mixwright.numerics.spread import Spread
@@ -39,8 +39,6 @@ PRIOR_RUNS = 64
 # The strengths grow with this power of the runs: the strongest prior within one standard error of
 # the best in cross-validation.
 GROWTH = 2 / 3
-# A run whose loss is so many standard deviations above its target's best counts half.
-FADE = 2.0
 # A fit starts with E so many standard deviations above the floor, at least.
 LEAST_LEVEL = 1.0
 # Where it starts at another law, at least so many: that law's floor was another one.
@@ -86,7 +84,7 @@ def fit_law(
     if near is not None:
         start = _parameters(near.raised(-spread.floor), deviation, form)
 
-    trusted = trust(losses, spread) / deviation[:, None]
+    trusted = trust(losses, spread, form.fade) / deviation[:, None]
     runs = _Runs.of(weights, form)
 
     def residuals(theta: Array, rows: Rows) -> tuple[Array, Array]:
@@ -118,7 +116,7 @@ class _Runs:
         return cls(weights, logs, (weights > 0).astype(np.float64), roots, form)
 
 
-def trust(losses: Array, spread: Spread) -> Array:
+def trust(losses: Array, spread: Spread, fade: float = FADE) -> Array:
     """Returns (targets, runs) weights of the residuals, 1 on average.
 
     The law has to be right near a target's best mixtures, not where the target is starved. A loss
@@ -127,12 +125,12 @@ def trust(losses: Array, spread: Spread) -> Array:
     Args:
         losses: (runs, targets) nats/token.
         spread: of the losses.
+        fade: standard deviations above the best at which a run counts half.
     """
     too_low = spread.too_low(losses)
     tamed = spread.tame(losses)
     above_best = tamed - tamed.min(axis=0)
-    fade = FADE * spread.deviation
-    weights = 1 / (1 + above_best / fade)
+    weights = 1 / (1 + above_best / (fade * spread.deviation))
     weights = np.where(too_low, 0.0, weights)
     return (weights / weights.mean(axis=0)).T
 

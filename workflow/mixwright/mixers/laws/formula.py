@@ -51,7 +51,7 @@ def formula_of(mixer: Mixer) -> Formula | None:
         return None
     if isinstance(mixer, LogLinear):
         return Exponentials(mixer.parameters)
-    if isinstance(mixer, WideLaw) and mixer.form != "plain":
+    if isinstance(mixer, WideLaw) and not mixer.is_convex:
         # its certificate and its pairs are not those of readers of surfaces
         return None
     if isinstance(mixer, LawMixer):

@@ -10,6 +10,7 @@ from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import FITTED, UNKNOWN, Fitted
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture
+from mixwright.mixers.laws.shapes import ShapedLaw
 from mixwright.mixers.limits import Limits, Predictor
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -139,8 +140,8 @@ class LawMixer(Fitted):
             )
 
 
-def columns_of(law: Law) -> Array:
-    """Returns (targets, 4 + 3 domains): the fields of a law, side by side."""
+def columns_of(law: Law | ShapedLaw) -> Array:
+    """Returns the fields of a law side by side: (targets, 4 + 3 domains), more if it is wider."""
     # A part of (targets,) becomes a column; one of (targets, domains) stays as it is.
     columns = [np.atleast_2d(part.T).T for part in vars(law).values()]
     return np.column_stack(columns)

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+# A run whose loss is so many standard deviations above its target's best counts half.
+FADE = 2.0
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -44,6 +47,10 @@ class Form:
     most: float = 1.0
     # whether pairs of domains add to the effective data
     pairs: bool = False
+    # whether a sum of shapes stands for the law (see `shapes`); the rest then counts for nothing
+    shapes: bool = False
+    # standard deviations above its target's best at which a run counts half
+    fade: float = FADE
 
 
 PLAIN = Form()
