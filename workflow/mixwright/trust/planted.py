@@ -17,6 +17,10 @@ Losses = Callable[[Array], Array]
 Gains = Callable[[Array], Array]
 # (targets,) importance and (domains,) a mixture -> an upper bound's gains (see `Truth.gains`)
 Bounding = Callable[[Array, Array], Gains]
+# how many times as much a domain teaches its own text as it teaches others
+ITSELF = 10.0
+# loss of an untrained model on a domain's text: that of guessing among 4,096 tokens, nats/token
+UNTRAINED = 8.3
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,28 @@ class Truth:
     pairs: Callable[[Array, Array], Array] | None = None
     # whether f is convex in the weights
     convex: bool = True
+    # (domains,) text of each domain, as a share of a final's tokens; None: no run repeats any
+    held: Array | None = None
+    # losses of amounts where each run reads a share of the text alone; only with `held`
+    cut: Callable[[Array, Array], Array] | None = None
 
     def __call__(self, weights: Array) -> Array:
         """Returns (mixtures, targets) losses, nats/token, of weights (mixtures, domains)."""
         return self.losses(weights)
+
+    def at(self, amounts: Array, text: Array) -> Array:
+        """Returns (runs, targets) losses, nats/token, of runs shorter than a final.
+
+        A final's amounts are its weights, so that it has the losses of `losses`.
+
+        Args:
+            amounts: (runs, domains) tokens of each domain, as shares of a final's tokens.
+            text: (runs,) share of each domain's text that a run may read, as
+                `proxy.simulated_epochs` cuts it.
+        """
+        if self.cut is None:
+            return self.losses(amounts)
+        return self.cut(amounts, text[:, None])
 
 
 def law(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
@@ -55,6 +77,30 @@ def law(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:
     logs = rng.normal(-1, 1, shape)
     transfer = np.exp(logs)
     exponent = rng.uniform(0.4, 0.95, shape)
+    return _law(level, scale, power, offset, transfer, exponent)
+
+
+def domain_texts(rng: np.random.Generator, domains: int) -> Truth:
+    """Losses of the domains' own texts, by the law: each domain teaches itself most.
+
+    An untrained model has the same loss on all of them.
+    """
+    shape = (domains, domains)
+    level = rng.uniform(1, 3, domains)
+    power = rng.uniform(0.1, 0.6, domains)
+    offset = rng.uniform(0.01, 0.2, domains)
+    logs = rng.normal(-1, 1, shape)
+    boost = np.where(np.eye(domains), ITSELF, 1.0)
+    transfer = boost * np.exp(logs)
+    exponent = rng.uniform(0.4, 0.95, shape)
+    scale = (UNTRAINED - level) * offset**power
+    return _law(level, scale, power, offset, transfer, exponent)
+
+
+def _law(
+    level: Array, scale: Array, power: Array, offset: Array, transfer: Array, exponent: Array
+) -> Truth:
+    """Returns the law of (targets,) and (targets, domains) parameters."""
 
     def terms(w: Array) -> Array:
         # (..., targets, domains) what each domain adds
@@ -216,15 +262,18 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
     plain = law(rng, domains, targets)
     held = rng.uniform(0.03, 0.3, domains)
 
-    def again(w: Array) -> Array:
-        passes = w / held
+    whole = np.ones(1)
+
+    def again(w: Array, text: Array = whole) -> Array:
+        passes = w / (held * text)
         return np.maximum(passes - 1, 0)
 
-    def worth(w: Array) -> Array:
-        once = np.minimum(w, held)
-        repeats = again(w)
+    def worth(w: Array, text: Array = whole) -> Array:
+        some = held * text
+        once = np.minimum(w, some)
+        repeats = again(w, text)
         left = np.exp(-repeats / 3)
-        more = held * 3 * (1 - left)
+        more = some * 3 * (1 - left)
         return once + more
 
     def gains(importance: Array, at: Array) -> Gains:
@@ -239,14 +288,14 @@ def repeating(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth
 
         return less_harm
 
-    def losses(w: Array) -> Array:
-        squares = again(w) ** 2
+    def losses(w: Array, text: Array = whole) -> Array:
+        squares = again(w, text) ** 2
         harm = squares @ held
         harmed = 0.05 * harm[:, None]
-        amounts = worth(w)
+        amounts = worth(w, text)
         return plain(amounts) + harmed
 
-    return Truth(losses, gains)
+    return Truth(losses, gains, held=held, cut=losses)
 
 
 def thresholds(rng: np.random.Generator, domains: int, targets: int = 3) -> Truth:

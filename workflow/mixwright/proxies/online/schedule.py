@@ -5,10 +5,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.corpus.allocation import Schedule
 from mixwright.corpus.shards import Ints
 from mixwright.mixture import Array
+
+
+def most_behind(due: Array, counts: Ints, usable: NDArray[np.bool_]) -> int:
+    """Returns the usable domain that has read least of what it was due.
+
+    Args:
+        due: (domains,) sequences that all weights so far make due.
+        counts: (domains,) sequences read.
+        usable: (domains,) whether a domain has text.
+    """
+    behind = np.where(usable, due - counts, -np.inf)
+    return int(behind.argmax())
 
 
 @dataclass(eq=False)
@@ -49,8 +62,7 @@ class OnlineSchedule:
         blocks = np.zeros(batch, np.int64)
         for place in range(batch):
             self.due += weights
-            behind = np.where(usable, self.due - self.counts, -np.inf)
-            index = int(behind.argmax())
+            index = most_behind(self.due, self.counts, usable)
             number = int(self.counts[index])
             block = self.plan._blocks_of(index, number, 1)
             domains[place] = index
