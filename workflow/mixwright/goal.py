@@ -29,6 +29,10 @@ class Goal:
     never_worse: tuple[str, ...] = ()
     # target -> weight in the mean of what is minimised, where that is not the one above
     importance: Mapping[str, float] = field(default_factory=dict)
+    # whether the greatest excess of a target over natural is minimised, and not the mean
+    worst: bool = False
+    # quantile over refits that is minimised, over natural; None: what the fit itself says
+    risk: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

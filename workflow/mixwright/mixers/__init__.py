@@ -72,6 +72,7 @@ MIXERS: dict[str, Method] = {
         reads=SWARM,
         limits=True,
         trees=True,
+        worst=True,
         draws=20,
         quick={"iterations": 300, "learning_rate": 0.05, "samples": 10_000, "keep": 32},
     ),
@@ -81,6 +82,7 @@ MIXERS: dict[str, Method] = {
         "RegMix, arXiv 2407.01492",
         reads=SWARM,
         limits=True,
+        worst=True,
         quick={"samples": 10_000, "keep": 32},
     ),
     "effective-data": Method(
@@ -90,6 +92,7 @@ MIXERS: dict[str, Method] = {
         reads=SWARM,
         limits=True,
         anchored=True,
+        worst=True,
     ),
     "wide-law": Method(
         "laws.wide:WideLaw",
@@ -105,6 +108,7 @@ MIXERS: dict[str, Method] = {
         "Data Mixing Laws, arXiv 2403.16952",
         reads=SWARM,
         limits=True,
+        worst=True,
     ),
     "olmix": Method(
         "laws.olmix:Olmix",
@@ -119,6 +123,7 @@ MIXERS: dict[str, Method] = {
         "additive law, arXiv 2507.09404",
         reads=SWARM,
         limits=True,
+        worst=True,
     ),
     "bimix": Method(
         "laws.bimix:BiMix",
@@ -126,6 +131,7 @@ MIXERS: dict[str, Method] = {
         "BiMix, arXiv 2405.14908",
         reads=SWARM,
         limits=True,
+        worst=True,
     ),
     "ensemble": Method(
         "ensemble.ensemble:Ensemble",
@@ -176,6 +182,7 @@ MIXERS: dict[str, Method] = {
         optional=VERTEX,
         scales=True,
         limits=True,
+        worst=True,
     ),
     "repeating": Method(
         "laws.repeating:Repeating",
@@ -185,6 +192,7 @@ MIXERS: dict[str, Method] = {
         reads=SWARM | VERTEX | PERTURB,
         optional=VERTEX | PERTURB,
         limits=True,
+        worst=True,
         draws=100,
     ),
     "doremi": Method(
@@ -242,6 +250,26 @@ def ignored_limits(name: str, goal: "Goal") -> tuple[str, ...]:
         return ()
     targets = ", ".join(goal.never_worse)
     return (f"never_worse ({targets}) is not seen to: {name} keeps no limits on single targets",)
+
+
+def check_worst(name: str, where: str) -> None:
+    """Refuses a mixer that minimises the mean alone for a goal of the worst target.
+
+    Args:
+        name: its name in the registry.
+        where: what the message begins with.
+
+    Raises:
+        MixwrightError: it cannot.
+    """
+    method = entry(name)
+    if method.worst or not method.heeds_targets:
+        return
+    able = ", ".join(name for name, other in MIXERS.items() if other.worst)
+    remedy = f"leave it out, or take one of {able}"
+    if name == "mixmin":
+        remedy = f"give it objective: worst, {remedy}"
+    raise MixwrightError(f"{where} cannot minimise the worst target of a goal; {remedy}")
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> "Mixer":

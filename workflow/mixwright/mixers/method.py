@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
+# Roles of runs that learn weights and know no target of the goal.
+BLIND = frozenset({"doremi", "odm"})
+
 
 @dataclass(frozen=True)
 class Method:
@@ -31,6 +34,8 @@ class Method:
     scales: bool = False
     # whether its proposals keep the goal's never_worse
     limits: bool = False
+    # whether it can minimise the worst target of a goal (`goal.objective`), and not the mean alone
+    worst: bool = False
     # whether its proposals stay inside the goal's bounds; False for a reference that must not
     bounded: bool = True
     # whether it is boosted trees alone, which learn less from a swarm of chosen mixtures
@@ -51,6 +56,11 @@ class Method:
     def trained(self) -> frozenset[str]:
         """Roles whose runs a study trains for it."""
         return self.reads - self.optional
+
+    @property
+    def heeds_targets(self) -> bool:
+        """Whether its proposal depends on the goal's targets: none does that reads no runs."""
+        return bool(self.reads) and not self.reads <= BLIND
 
     @property
     def can_refit(self) -> bool:

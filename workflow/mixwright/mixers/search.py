@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import Fitted
+from mixwright.mixers.excess import Excess
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -63,6 +64,8 @@ class Searched(Fitted):
         predicted = self.predict(weights[None])[0]
         spread = best.std(axis=0).max()
         notes = list(self.notes())
+        if goal.worst:
+            notes += Excess.of(self, goal, importance).notes(predicted)
         notes.append(
             f"a region, not a point: its {len(best)} best mixtures spread by up to {spread:.3f}"
             " in a weight"
@@ -85,7 +88,9 @@ class Searched(Fitted):
     def _best(self, goal: Goal, importance: Array, limits: Limits) -> Array:
         """(up to `keep`, domains) the mixtures of least objective, the best first."""
         rng = np.random.default_rng(goal.seed)
-        best, objective = self._chosen(self._drawn(goal, limits, rng), importance)
+        worst = Excess.of(self, goal, importance) if goal.worst else None
+        drawn = self._drawn(goal, limits, rng)
+        best, objective = self._chosen(drawn, importance, worst=worst)
         if not self.refine:
             return best
         centre = settle(best.mean(axis=0), *goal.bounds.parts)
@@ -95,21 +100,29 @@ class Searched(Fitted):
         bar = float("inf")
         if len(best) == self.keep:
             bar = float(objective[-1])
-        better, near_objective = self._chosen(near, importance, bar)
+        better, near_objective = self._chosen(near, importance, bar, worst)
         best = np.concatenate([best, better])
         objective = np.concatenate([objective, near_objective])
         order = np.argsort(objective, kind="stable")
         return best[order[: self.keep]]
 
     def _chosen(
-        self, drawn: Array, importance: Array, bar: float = float("inf")
+        self,
+        drawn: Array,
+        importance: Array,
+        bar: float = float("inf"),
+        worst: Excess | None = None,
     ) -> tuple[Array, Array]:
         """The `keep` best of the drawn mixtures, best first, and their objectives.
 
-        Those with an objective above the bar may be missing.
+        Those with an objective above the bar may be missing. With an excess the objective is that
+        of the worst target.
         """
-        drawn = drawn[self.candidates(drawn, importance, bar)]
-        objective = self.objective(drawn, importance)
+        if worst is None:
+            drawn = drawn[self.candidates(drawn, importance, bar)]
+            objective = self.objective(drawn, importance)
+        else:
+            objective = worst.greatest(self.predict(drawn))
         order = np.argsort(objective, kind="stable")[: self.keep]
         return drawn[order], objective[order]
 

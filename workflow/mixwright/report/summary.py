@@ -115,19 +115,22 @@ class Summary:
     targets: Mapping[str, float]  # target -> weight
     provenance: Mapping[str, Any]
     learner: Learner = TEXT
-    by_target: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)  # cells by mixer
+    # Target -> mixer -> cell.
+    by_target: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
     # The result of mixwright.trust.backtest, where there are several scales.
     backtest: Mapping[str, Any] = field(default_factory=dict)
     # The result of mixwright.trust.transfer, where there are two model sizes.
     transfer: Mapping[str, Any] = field(default_factory=dict)
-    merged: Mapping[str, Any] = field(default_factory=dict)  # what merged.json holds
+    # What merged.json holds, where merged proxies were asked for.
+    merged: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[DataRow, ...] = ()  # a row a domain, where text was read
     exports: tuple[str, ...] = ()  # a sentence a trainer's file
     tasks: tuple[TaskRow, ...] = ()  # of lm-evaluation-harness
     speeds: tuple[Speed, ...] = ()  # where copies of finals on the way are scored
     answers: tuple[FinalAnswers, ...] = ()  # a row a target of questions and a number
     proxies_answers: tuple[ProxyAnswers, ...] = ()
-    answer: Answer = NO_ANSWER  # what the page says first, with the mixture to copy
+    # what the page says first, with the mixture to copy
+    answer: Answer = NO_ANSWER
     next: tuple[str, ...] = ()  # what to do with it, a sentence each
     limits: tuple[str, ...] = ()  # which bounds hold the mixture back, a sentence each
     lost_targets: tuple[str, ...] = ()  # what of the targets was not scored
@@ -156,7 +159,6 @@ def summarise(
     provenance: Mapping[str, Any] | None = None,
     backtest: Mapping[str, Any] | None = None,
     transfer: Mapping[str, Any] | None = None,
-    merged: Mapping[str, Any] | None = None,
     manifests: Records = (),
     texts: Counts | None = None,
     domains: pd.DataFrame | None = None,
@@ -166,17 +168,20 @@ def summarise(
 
     Args:
         study: the study.
-        scores, domains: SCORES and DOMAINS tables.
-        design, losses: DESIGN and LOSSES tables of all proxies.
+        scores: a SCORES table.
+        design: a DESIGN table of all proxies.
+        losses: a LOSSES table of all proxies.
         mixtures: the proposals.
         validation: a VALIDATION table, for rank correlations on held-out runs.
         documents: a DOCUMENTS table, for the error over documents or rows.
         finals: a FINALS table, for the final models that diverged.
         reads: mixer -> the roles that it learned from; their training tokens are its cost.
         provenance: what `mixwright.report.outputs.provenance` returns.
-        backtest, transfer, merged: what the JSON files of these names hold.
+        backtest: what `backtest.json` holds.
+        transfer: what `transfer.json` holds.
         manifests: the manifest of each domain that was learned from.
         texts: target -> what was counted when its text was read.
+        domains: a DOMAINS table.
         surfaces: fitted laws, which say what becomes of texts that no final was scored on.
 
     Raises:
@@ -225,7 +230,6 @@ def summarise(
         by_target=cells,
         backtest=backtest or {},
         transfer=transfer or {},
-        merged=merged or {},
         data=data_rows(domains, mixtures, chosen, manifests, study.config["domains"]),
         answers=of_finals(scores, study.learner, documents),
         proxies_answers=of_proxies(design, losses),

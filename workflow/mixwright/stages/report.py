@@ -54,6 +54,7 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
     answers = results.pop("task_answers", NO_TABLE)
     # drawn, and no part of the comparison
     results.pop("curves", None)
+    merged = results.pop("merged", {})
     surfaces = _surfaces(plan, folder)
     copies = results.pop("snapshot_scores", NO_TABLE)
     summary = compare_finals(
@@ -71,6 +72,7 @@ def summarise(study: Path, html: Path, json: Path, table: Path) -> None:
         summary,
         exports=written.lines,
         caveats=caveats,
+        merged=merged,
         spent=spent(plan, beats, results.get("finals")),
         machines=trained_on(plan, beats),
         explorer=_explorer(plan, surfaces, summary.chosen, results["mixtures"], summary.arms),

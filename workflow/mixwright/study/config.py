@@ -12,6 +12,7 @@ from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checkpoints, checks, transfers
 from mixwright.study.final_trainer import check_trainer
+from mixwright.study.goals import check_objective
 from mixwright.study.lengths import document_tokens
 from mixwright.study.merging import check_merged
 from mixwright.study.messages import check_against
@@ -73,6 +74,7 @@ def resolve(
     study["like"] = like
     _check_members(study, schema)
     _check_objectives(study)
+    check_objective(study)
     if study["tokenizer"]["folder"]:
         study["tokenizer"]["folder"] = expanded(study["tokenizer"]["folder"])
     checkpoints.check_started(study)

@@ -1,9 +1,11 @@
 """From a study's section `goal` to the goal of a mixture, once the domains are counted."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.goal import Goal
+from mixwright.mixers import MIXERS, check_worst
 from mixwright.mixture import Domain
 from mixwright.simplex.bounds import Bounds
 from mixwright.study.limits import LIMITS
@@ -45,6 +47,8 @@ def goal_of_tokens(
         tokens=tokens,
         bounds=Bounds.of(domains, tokens, max_epochs=goal["max_epochs"], **limits),
         seed=study.seed,
+        worst=is_worst(study.config),
+        risk=goal.get("risk"),
         never_worse=_never_worse(study, study.config["targets"]),
     )
 
@@ -74,8 +78,56 @@ def goal_of_shares(study: Material, domains: Sequence[Domain]) -> Goal:
         tokens=tokens,
         bounds=Bounds.of(domains, tokens, **limits),
         seed=study.seed,
+        worst=is_worst(study.config),
+        risk=goal.get("risk"),
         never_worse=_never_worse(study, study.measured["targets"]),
     )
+
+
+def is_worst(config: Mapping[str, Any]) -> bool:
+    """Returns whether the goal of a resolved study is its worst target."""
+    return bool(config["goal"].get("objective") == "worst")
+
+
+def check_objective(config: Mapping[str, Any]) -> None:
+    """Checks that all mixers of a study can minimise what its goal is.
+
+    Raises:
+        MixwrightError: one minimises the mean alone, one has no refits, or one target is left for
+            each goal.
+    """
+    if "risk" in config["goal"]:
+        _check_risk(config)
+    if not is_worst(config):
+        return
+    if config["goal"]["leave_target_out"]:
+        raise MixwrightError(
+            "config: goal.objective: worst says nothing of goals of one target each"
+            " (goal.leave_target_out); leave one of the two out"
+        )
+    for mixer, settings in config["mixers"].items():
+        if settings.get("objective") == "worst":
+            continue
+        check_worst(config["like"].get(mixer, mixer), f"config: mixers.{mixer}")
+
+
+def _check_risk(config: Mapping[str, Any]) -> None:
+    """Refuses mixers that cannot be refitted, and worst targets, whose refits take long."""
+    if is_worst(config):
+        raise MixwrightError(
+            "config: goal.risk says nothing beside goal.objective: worst; leave one of the two out"
+        )
+    if config["goal"]["never_worse"]:
+        raise MixwrightError(
+            "config: goal.risk keeps no limits on single targets (goal.never_worse); leave one of"
+            " the two out"
+        )
+    for mixer in config["mixers"]:
+        method = MIXERS[config["like"].get(mixer, mixer)]
+        if method.heeds_targets and not method.can_refit:
+            raise MixwrightError(
+                f"config: mixers.{mixer} has no refits, and goal.risk is of refits; leave it out"
+            )
 
 
 def _never_worse(study: Material, targets: Iterable[str]) -> tuple[str, ...]:

@@ -23,10 +23,13 @@ from mixwright.trust.noise import NoiseFloor, noise_of
 from mixwright.trust.notes import barred, of_form, of_refits, silent, silent_targets, untried
 from mixwright.trust.refits import SECOND, Refits
 from mixwright.trust.refitting import Refitting
+from mixwright.trust.risk import UNSEEN, less_risky
 
 # refits where no number is asked for
 DRAWS = 100
 LEAST_DRAWS = 10
+# refits at most where each proposes for the worst target, which takes many times as long
+WORST_DRAWS = 50
 # runs whose distances are measured in pairs: those of 10,000 take 400 MB
 MANY = 2_000
 
@@ -164,6 +167,8 @@ def propose(
     name = proposal.mixer
     ignored = mixers.ignored_limits(name, goal)
     proposal = _noted(proposal, *ignored, *untried(proposal, observations, goal))
+    if goal.risk is not None and not draws and mixers.entry(name).heeds_targets:
+        proposal = _noted(proposal, UNSEEN)
     if proposal.intervals or observations is None or not draws:
         return proposal
     if not mixers.entry(name).can_refit:
@@ -222,8 +227,13 @@ def bootstrap(
     refitting = refitting or Refitting.of(full, observations, goal.seed, goal)
     observations, rows = refitting.observations, refitting.rows
     done = min(draws, mixers.entry(proposal.mixer).draws)
+    if goal.worst:
+        done = min(done, WORST_DRAWS)
     refits = Refits.of(refitting, goal, proposal, done)
     cost = Cost(Readout.of(goal.targets, full.targets, observations.metrics))
+    if goal.risk is not None:
+        proposal = less_risky(refitting, refits, goal, proposal, cost)
+        refits = Refits.of(refitting, goal, proposal, done)
     noise = noise_of(observations, cost(observations.losses))
     # the errors of the form at two near mixtures are not independent
     apart = np.linalg.norm(proposal.weights - goal.natural)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mixwright.goal import Goal, Proposal
+from mixwright.goal import Goal, Proposal, check_one_unit
 from mixwright.learners import Metric
 from mixwright.mixers.base import Proposer
 from mixwright.observations import Observations
@@ -62,6 +62,9 @@ def propose_in_units(
         refitting: of the mixer and its runs, where others ask for the same refits.
     """
     notes: tuple[str, ...] = ()
+    if goal.worst:
+        remedy = "weigh those of one unit alone, or take objective: mean"
+        check_one_unit(list(goal.targets), metrics, "goal.objective: worst", remedy)
     if runs is not None:
         runs = replace(runs, metrics=metrics)
         notes = at_chance(runs, goal.targets)

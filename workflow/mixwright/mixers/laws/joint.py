@@ -25,7 +25,7 @@ from mixwright.mixers.base import FITTED
 from mixwright.mixers.laws.fit import fit_law, trust
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import REFIT_STEPS, LawMixer
-from mixwright.mixers.laws.optimum import best_mixture
+from mixwright.mixers.laws.optimum import Certify, Laws, best_mixture, certificate
 from mixwright.mixers.laws.prior import Prior
 from mixwright.mixers.laws.repetition import (
     DECAY,
@@ -205,6 +205,10 @@ class Joint(LawMixer):
             limits.most,
             limits.start,
         )
+
+    def convex_laws(self, goal: Goal) -> tuple[Laws, Certify]:
+        """Returns the law in mixtures of the goal's tokens, and what bounds the gap of sums."""
+        return self._scaled(goal), certificate
 
     def _scaled(self, goal: Goal) -> ScaledLaw:
         available = np.array([domain.available for domain in goal.domains]) / self.unit

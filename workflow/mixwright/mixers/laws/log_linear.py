@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mixwright.goal import Goal
 from mixwright.mixers.laws.mixer import LEAST, REFIT_STEPS, LawMixer
-from mixwright.mixers.laws.optimum import best_mixture
+from mixwright.mixers.laws.optimum import Certify, Laws, best_mixture
 from mixwright.mixers.limits import Limits
 from mixwright.mixture import Array
 from mixwright.numerics.least_squares import Rows, minimise
@@ -80,6 +80,10 @@ class LogLinear(LawMixer):
         laws = Exponentials(self.parameters)
         inside = (*goal.bounds.parts, limits.most, limits.start)
         return best_mixture(laws, importance, *inside, certify=_linear_gap)
+
+    def convex_laws(self, goal: Goal) -> tuple[Laws, Certify]:
+        """Returns the laws, and what bounds the gap of their sums."""
+        return Exponentials(self.parameters), _linear_gap
 
     def note(self, importance: Array, weights: Array) -> str:
         """Returns a sentence on how many domains the proposal uses."""

@@ -8,9 +8,11 @@ import numpy as np
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal, Proposal
 from mixwright.mixers.base import FITTED, UNKNOWN, Fitted
+from mixwright.mixers.excess import Excess
 from mixwright.mixers.laws.law import Law
-from mixwright.mixers.laws.optimum import best_mixture
+from mixwright.mixers.laws.optimum import Certify, Laws, best_mixture, certificate
 from mixwright.mixers.laws.shapes import ShapedLaw
+from mixwright.mixers.laws.worst import best_for_worst
 from mixwright.mixers.limits import Limits, Predictor
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -79,9 +81,17 @@ class LawMixer(Fitted):
         importance = self.target_weights(goal)
         of_mixtures = self.at(goal)
         limits = Limits.of(of_mixtures, goal)
-        weights, gap = self.optimum(importance, goal, limits)
+        gap: float | None
+        of_worst: tuple[str, ...] = ()
+        if goal.worst:
+            excess = Excess.of(of_mixtures, goal, importance)
+            weights, gap = self.worst_optimum(importance, goal, limits, excess)
+            of_worst = excess.notes(of_mixtures.predict(weights[None])[0])
+        else:
+            weights, gap = self.optimum(importance, goal, limits)
         predicted = of_mixtures.predict(weights[None])[0]
         notes = (
+            *of_worst,
             *self.gap_notes(gap),
             *self.scale_notes(goal, weights),
             self.note(importance, weights),
@@ -108,6 +118,25 @@ class LawMixer(Fitted):
             limits.most,
             limits.start,
         )
+
+    def worst_optimum(
+        self, importance: Array, goal: Goal, limits: Limits, excess: Excess
+    ) -> tuple[Array, float | None]:
+        """Returns the mixture (domains,) that is best for the worst target, and its gap."""
+        laws, certify = self.convex_laws(goal)
+        return best_for_worst(
+            laws,
+            importance,
+            excess.reference,
+            *goal.bounds.parts,
+            limits.most,
+            limits.start,
+            certify,
+        )
+
+    def convex_laws(self, goal: Goal) -> tuple[Laws, Certify]:
+        """Returns convex laws in mixtures for the goal, and what bounds the gap of their sums."""
+        return self.law, certificate
 
     def scale_notes(self, goal: Goal, weights: Array) -> tuple[str, ...]:
         """Returns notes on what of the goal's tokens the runs do not cover."""
