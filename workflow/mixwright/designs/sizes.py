@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright.designs.informative import NOISE, TIE, sensitivity
 from mixwright.errors import MixwrightError
@@ -83,7 +84,7 @@ def prior(parameters: int, sizes: int) -> Array:
     """
     steps = np.arange(sizes)
     shared = 1 + np.minimum(steps[:, None], steps[None]) / AROUND
-    return np.kron(shared, np.eye(parameters))
+    return np.asarray(np.kron(shared, np.eye(parameters)), dtype=np.float64)
 
 
 def _gains(features: Array, moment: Array, covariance: Array, size: int) -> Array:
@@ -96,9 +97,9 @@ def _gains(features: Array, moment: Array, covariance: Array, size: int) -> Arra
     here = slice(size * count, (size + 1) * count)
     last = slice(len(covariance) - count, None)
     across = features @ covariance[here, last]
-    own = ((features @ covariance[here, here]) * features).sum(axis=1)
+    variance = ((features @ covariance[here, here]) * features).sum(axis=1)
     fall = ((across @ moment) * across).sum(axis=1)
-    return np.asarray(fall / (own + NOISE))
+    return np.asarray(fall / (variance + NOISE))
 
 
 def _learn(covariance: Array, feature: Array, size: int) -> None:
@@ -110,7 +111,7 @@ def _learn(covariance: Array, feature: Array, size: int) -> None:
     covariance -= np.outer(step, step)
 
 
-def _best(gains: Array, rank: Array) -> tuple[int, int]:
+def _best(gains: Array, rank: NDArray[np.int64]) -> tuple[int, int]:
     """Size and candidate of the most gain; of equal ones the smaller size, then the first rank."""
     greatest = gains.max()
     size, mixtures = np.nonzero(gains >= greatest * (1 - TIE))

@@ -139,8 +139,8 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     goal = options.goal(fit.source)
     weights = next_round(fit.runs, goal, runs, goal.seed)
     ids = further_ids(fit.runs.runs, runs)
-    earlier = fit.runs.of_role("swarm").weights
-    equal = count_repeated(np.concatenate([earlier, weights])) - count_repeated(earlier)
+    measured = fit.runs.of_role("swarm").weights
+    equal = count_repeated(np.concatenate([measured, weights])) - count_repeated(measured)
     chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=equal)
     cells = chosen.cells()
     words = words_to_read(cells, chosen.names)
