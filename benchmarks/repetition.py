@@ -66,7 +66,7 @@ def choices(folders: dict[str, Path]) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, 
+        description=__doc__,
     )
     parser.add_argument("repeating", type=Path, help="results of the study whose text was cut")
     parser.add_argument("whole", type=Path, help="results of the other one")

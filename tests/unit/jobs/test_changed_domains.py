@@ -1,6 +1,5 @@
 """What a dry run says of a study whose domains are others than those of its results."""
 
-import pandas as pd
 import pytest
 
 from least_study import study
@@ -65,4 +64,3 @@ def test_an_added_domain_leaves_all_of_them(results):
 def test_runs_of_the_dropped_domain_alone_are_lost(results):
     lines = list(changed_lines(without("prose"), results))
     assert "5 a law can move, 5 are not valid" in lines[0]
-    assert isinstance(tables.read(results / "design" / "swarm.parquet", tables.DESIGN), pd.DataFrame)

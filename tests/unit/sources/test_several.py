@@ -232,7 +232,7 @@ def test_a_report_says_of_a_data_set_of_the_hub_that_it_may_change(listed):
 
 
 def test_a_frozen_sub_mixture_has_its_shares_in_every_stretch_of_the_domain(listed):
-    """A run reads a stretch of a domain's documents, which are ordered by the hash of their text."""
+    """A run reads a stretch of a domain's documents, which the hash of their text orders."""
     rows = list(weighted(listed, 0.6, 0.4).documents(Reading(most_bytes=80_000)))
     rows.sort(key=lambda row: hashlib.sha256(row["text"].encode()).hexdigest())
     third = len(rows) // 3

@@ -6,7 +6,6 @@ Read at parse time; nothing heavy is imported.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mixwright.designs.row import round_sizes
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LEARNERS
 from mixwright.mixers import MIXERS
@@ -14,10 +13,10 @@ from mixwright.mixture import SUM_TOLERANCE
 from mixwright.simplex.bounds import groups_of
 from mixwright.sources import LABELS, create, entry, public
 from mixwright.sources.places import Places
+from mixwright.study.design_checks import check_designs
 from mixwright.study.limits import check_bounds, check_given, check_own_data, check_shares
 from mixwright.study.measured_targets import measured_metrics, spelled_out
 from mixwright.study.schema import did_you_mean
-from mixwright.study.swarm import INFORMATIVE, swarm_method
 
 # Sections of a study that trains runs of its own.
 TRAINING = (
@@ -38,8 +37,6 @@ TRAINING = (
 TRAINING_GOAL = ("tokens", "max_epochs", "leave_target_out", "seen")
 # Keys of `measured` that need a swarm.
 SWARM_KEYS = ("tests", "published", "subsets", "regions")
-# Runs of each round at least: a fit of the first ones chooses the next.
-LEAST_OF_A_ROUND = 10
 # Where a mixture may be written out in a design: (design, key).
 DESIGN_MIXTURES = (
     ("swarm", "around"),
@@ -47,8 +44,6 @@ DESIGN_MIXTURES = (
     ("repeat", "mixture"),
     ("leave_one_out", "mixture"),
 )
-# Runs of a swarm at least, whatever they come from.
-LEAST_OF_A_SWARM = 10
 
 
 def check_name(name: str) -> None:
@@ -96,7 +91,7 @@ def check_names(study: Mapping[str, Any]) -> None:
     check_bounds(study, domains)
     check_given(study, domains)
     _check_limits(study, list(study["targets"]))
-    _check_designs(study)
+    check_designs(study)
     _check_target_names(study, domains)
     _check_learner(study)
     check_own_data(study, domains)
@@ -177,45 +172,6 @@ def _check_limits(study: Mapping[str, Any], targets: Sequence[str]) -> None:
                 f"config: goal.never_worse: {name} is no target{hint};"
                 f" targets are {', '.join(targets)}"
             )
-
-
-def _check_designs(study: Mapping[str, Any]) -> None:
-    base = study["designs"]["perturb"]["base"]
-    if isinstance(base, dict):
-        for name in study["domains"]:
-            if not base.get(name):
-                raise MixwrightError(
-                    f"config: designs.perturb.base gives {name} no weight to change;"
-                    " give every domain some"
-                )
-    swarm, transfer = study["designs"]["swarm"], study.get("transfer")
-    listed = len(study["designs"].get("listed", ()))
-    if swarm["runs"] + listed < LEAST_OF_A_SWARM:
-        raise MixwrightError(
-            f"config: designs.swarm.runs is {swarm['runs']}, below {LEAST_OF_A_SWARM}; raise it"
-            f" (or list mixtures in designs.listed, which has {listed})"
-        )
-    if transfer and transfer["mixtures"] > swarm["runs"]:
-        raise MixwrightError(
-            f"config: transfer.mixtures: {transfer['mixtures']} are more than"
-            f" designs.swarm.runs {swarm['runs']}; lower it or enlarge the swarm"
-        )
-    sizes = round_sizes(swarm)
-    if len(sizes) > 1 and sizes[-1] < LEAST_OF_A_ROUND:
-        raise MixwrightError(
-            f"config: designs.swarm.rounds: {swarm['runs']} runs in {len(sizes)} rounds leave"
-            f" {sizes[-1]} a round, and a fit needs {LEAST_OF_A_ROUND} or more; enlarge the swarm"
-        )
-    if transfer and len(sizes) > 1 and transfer["mixtures"] > sizes[0]:
-        raise MixwrightError(
-            f"config: transfer.mixtures: {transfer['mixtures']} are more than the {sizes[0]} runs"
-            " of the swarm's first round; lower it or enlarge the swarm"
-        )
-    if swarm_method(study) == INFORMATIVE and swarm["candidates"] < swarm["runs"]:
-        raise MixwrightError(
-            f"config: designs.swarm.candidates: {swarm['candidates']} candidates are fewer than"
-            f" designs.swarm.runs {swarm['runs']}; raise the candidates"
-        )
 
 
 def _check_target_names(study: Mapping[str, Any], domains: Sequence[str]) -> None:
