@@ -61,14 +61,19 @@ def choose_sizes(candidates: Array, costs: Sequence[float], budget: float) -> li
     rank[np.lexsort(candidates.T[::-1])] = np.arange(len(candidates))
     choices: list[Choice] = []
     left = budget
+    costs_of = np.array(costs)
     while True:
-        affordable = np.array(costs) <= left
+        affordable = costs_of <= left
         allowed = is_open & affordable[:, None]
         if not allowed.any():
             return choices
-        gains = np.array([_gains(features, moment, covariance, size) for size in range(len(costs))])
-        per_cost = gains / np.array(costs)[:, None]
-        size, mixture = _best(np.where(allowed, per_cost, -np.inf), rank)
+        gains = []
+        for size in range(len(costs)):
+            gained = _gains(features, moment, covariance, size)
+            gains.append(gained / costs[size])
+        per_cost = np.stack(gains)
+        open_gains = np.where(allowed, per_cost, -np.inf)
+        size, mixture = _best(open_gains, rank)
         choices.append(Choice(mixture, size))
         left -= costs[size]
         _learn(covariance, features[mixture], size)
@@ -83,8 +88,11 @@ def prior(parameters: int, sizes: int) -> Array:
     plus a deviation of variance 1 / AROUND.
     """
     steps = np.arange(sizes)
-    shared = 1 + np.minimum(steps[:, None], steps[None]) / AROUND
-    return np.asarray(np.kron(shared, np.eye(parameters)), dtype=np.float64)
+    before = np.minimum(steps[:, None], steps[None])
+    shared = 1 + before / AROUND
+    of_one = np.eye(parameters)
+    covariance: Array = np.kron(shared, of_one)
+    return covariance
 
 
 def _gains(features: Array, moment: Array, covariance: Array, size: int) -> Array:
@@ -97,9 +105,13 @@ def _gains(features: Array, moment: Array, covariance: Array, size: int) -> Arra
     here = slice(size * count, (size + 1) * count)
     last = slice(len(covariance) - count, None)
     across = features @ covariance[here, last]
-    variance = ((features @ covariance[here, here]) * features).sum(axis=1)
-    fall = ((across @ moment) * across).sum(axis=1)
-    return np.asarray(fall / (variance + NOISE))
+    spread = features @ covariance[here, here]
+    products = spread * features
+    variance = products.sum(axis=1)
+    falls = (across @ moment) * across
+    fall = falls.sum(axis=1)
+    gains: Array = fall / (variance + NOISE)
+    return gains
 
 
 def _learn(covariance: Array, feature: Array, size: int) -> None:

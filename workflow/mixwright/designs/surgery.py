@@ -115,10 +115,10 @@ class Surgery:
         for operation in self.operations:
             if isinstance(operation, Merge):
                 for part in operation.parts:
-                    matrix[self.old.index(part), self.new.index(operation.name)] = 1.0
+                    self._mark(matrix, part, operation.name, 1.0)
             if isinstance(operation, Split):
                 for part, share in operation.parts.items():
-                    matrix[self.old.index(operation.name), self.new.index(part)] = share
+                    self._mark(matrix, operation.name, part, share)
         return matrix
 
     @property
@@ -129,18 +129,27 @@ class Surgery:
         for operation in self.operations:
             if isinstance(operation, Merge):
                 for part, share in operation.parts.items():
-                    matrix[self.old.index(part), self.new.index(operation.name)] = share
+                    self._mark(matrix, part, operation.name, share)
             if isinstance(operation, Split):
                 for part in operation.parts:
-                    matrix[self.old.index(operation.name), self.new.index(part)] = 1.0
+                    self._mark(matrix, operation.name, part, 1.0)
         return matrix.T
 
     def _keep(self, matrix: Array) -> None:
         """Marks the domains that stay in (old, new)."""
-        touched = {name for operation in self.operations for name in _ends(operation)[0]}
-        for row, name in enumerate(self.old):
+        touched: list[str] = []
+        for operation in self.operations:
+            before, _ = _ends(operation)
+            touched += before
+        for name in self.old:
             if name not in touched:
-                matrix[row, self.new.index(name)] = 1.0
+                self._mark(matrix, name, name, 1.0)
+
+    def _mark(self, matrix: Array, old: str, new: str, share: float) -> None:
+        """Writes the share of an old and a new domain into (old, new)."""
+        row = self.old.index(old)
+        column = self.new.index(new)
+        matrix[row, column] = share
 
     def middle(self, weights: Array) -> Array:
         """Returns (new,) a mixture (old,) over the new domains; an added one has an even share."""

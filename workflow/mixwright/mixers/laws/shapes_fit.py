@@ -87,7 +87,10 @@ class _Runs:
         ones = np.ones((len(weights), 1))
         fixed = np.hstack([ones, weights])
         half, steepness = _grid()
-        columns = [rows * shape(share[:, None], half, steepness) for share in weights.T]
+        columns = []
+        for share in weights.T:
+            shapes = shape(share[:, None], half, steepness)
+            columns.append(rows * shapes)
         return cls(rows * fixed, np.stack(columns), rows * losses)
 
     @property
@@ -140,15 +143,23 @@ def _evidence(
     both = np.hstack([of_shapes, of_losses])
     solved = np.linalg.solve(normal, both)
     number = shapes.shape[1]
-    explained = (of_shapes * solved[:, :number]).sum(axis=0)
-    length = (shapes**2).sum(axis=0) - explained
-    product = shapes.T @ losses - of_shapes.T @ solved[:, number:]
-    explained = (of_losses * solved[:, number:]).sum(axis=0)
-    missed = (losses**2).sum(axis=0) - explained
+    solved_shapes = solved[:, :number]
+    solved_losses = solved[:, number:]
+    length = _squares(shapes) - (of_shapes * solved_shapes).sum(axis=0)
+    product = shapes.T @ losses - of_shapes.T @ solved_losses
+    missed = _squares(losses) - (of_losses * solved_losses).sum(axis=0)
     growth = 1 + variance * np.maximum(length, 0)
-    left = missed - variance * product**2 / growth[:, None]
-    logs = np.log(np.maximum(left, NONE)).sum(axis=1)
-    return -(targets * np.log(growth) + runs * logs) / 2
+    taken = variance * product**2 / growth[:, None]
+    left = np.maximum(missed - taken, NONE)
+    logs = np.log(left).sum(axis=1)
+    of_growth = targets * np.log(growth)
+    return -(of_growth + runs * logs) / 2
+
+
+def _squares(columns: Array) -> Array:
+    """Returns (columns,) sums of squares."""
+    squares: Array = (columns**2).sum(axis=0)
+    return squares
 
 
 def _law(runs: _Runs, chosen: NDArray[np.int64], spread: Spread) -> ShapedLaw:
