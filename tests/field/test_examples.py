@@ -29,6 +29,7 @@ UNRUN = {
     "snakemake --profile slurm": "needs the commands of a cluster",
     "snakemake --workflow-profile slurm": "needs the commands of a cluster",
     "mixwright show --summary results/": "needs a finished study",
+    "mixwright surgery --study results/": "needs a finished study",
     "mixwright status --watch": "goes on until a study is done: other tests watch one",
     "mixwright doctor --gpu": "needs a GPU: other tests run its parts on a CPU",
     "bash benchmarks/gpu_check.sh": "needs a GPU: another test runs it dry",

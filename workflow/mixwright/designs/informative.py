@@ -189,7 +189,7 @@ def difference(first: Array, second: Array, measured: Array) -> Array:
     mixtures = np.concatenate([first, second])
     features, covariance, _ = _after(mixtures, measured, None)
     apart = features[:count] - features[count:]
-    return np.einsum("ij,jk,ik->i", apart, covariance, apart)
+    return np.asarray(np.einsum("ij,jk,ik->i", apart, covariance, apart))
 
 
 def _after(

@@ -180,7 +180,7 @@ class Carried:
     reasons: tuple[str, ...]
 
     @property
-    def used(self) -> Array:
+    def used(self) -> NDArray[np.int64]:
         """Positions of the runs that are evidence, if only by an assumption or a law."""
         places = [place for place, state in enumerate(self.states) if state != LOST]
         return np.array(places, dtype=np.int64)
@@ -190,7 +190,8 @@ class Carried:
         """(runs,) whether all that a run read is domains that stay as they were."""
         stay = np.array([name in self.surgery.old for name in self.surgery.new])
         elsewhere = self.weights[:, ~stay].sum(axis=1)
-        return (self.distance < SUM_TOLERANCE**2) & (elsewhere == 0)
+        unmoved = self.distance < SUM_TOLERANCE**2
+        return np.asarray(unmoved & (elsewhere == 0))
 
     @property
     def distance(self) -> Array:

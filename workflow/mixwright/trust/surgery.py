@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixwright import mixers
 from mixwright.designs import dirichlet, informative
@@ -155,7 +156,7 @@ def needed(
     return Needed(chosen, before, carried, after)
 
 
-def _shifts(before: Observations, carried: Carried, moved: Array) -> Array:
+def _shifts(before: Observations, carried: Carried, moved: NDArray[np.bool_]) -> Array:
     """(moved runs, targets) by how much the law says that losses differ."""
     fitted = mixers.create(MIXER).fit(before)
     tokens = before.tokens[moved][:, None]
