@@ -30,6 +30,8 @@ NOISE = 0.01
 LEAST_SPREAD = 1e-3
 # variances closer than this (relative) are equal: the lexicographically first mixture goes first
 TIE = 1e-9
+# shares that differ by less are one mixture where too few differ by EQUAL
+SAME = 1e-9
 # pools of candidates that are drawn at most, one after the other, where mixtures repeat
 POOLS = 8
 
@@ -74,24 +76,38 @@ def _pools(first: Row, domains: Sequence[Domain]) -> Iterator[Array]:
 def choose_different(pools: Iterable[Array], runs: int, measured: Array | None = None) -> Array:
     """Returns (runs, domains) mixtures of the pools that differ, the most informative first.
 
-    There are fewer rows where the pools hold fewer mixtures. A pool is looked at when the pools
-    before it are used up, so that a longer choice begins with the shorter one.
+    They differ by EQUAL, and by less only where the pools hold too few that do. There are fewer
+    rows where the pools hold fewer mixtures. A pool is looked at when those before it are used up,
+    so that a longer choice begins with the shorter one.
 
     Args:
         pools: each (candidates, domains).
         measured: (m, domains) mixtures of runs that there are; none of them is taken again.
     """
-    earlier = [] if measured is None else [measured]
+    chosen: list[Array] = [] if measured is None else [measured]
     missing = runs
-    chosen: list[Array] = []
-    for pool in pools:
-        there = np.concatenate([*earlier, *chosen, pool[:0]])
-        order, different = _choice(pool, missing, there)
+    for pool, tolerance in _looks(pools):
+        there = np.concatenate([*chosen, pool[:0]])
+        order, different = _choice(pool, missing, there, tolerance)
         chosen.append(pool[order[:different]])
         missing -= different
         if missing == 0:
             break
-    return np.concatenate(chosen)
+    count = 0 if measured is None else len(measured)
+    return np.concatenate(chosen)[count:]
+
+
+def _looks(pools: Iterable[Array]) -> Iterator[tuple[Array, float]]:
+    """Yields each pool with the tolerance EQUAL, and then each again with SAME.
+
+    Narrow bounds leave few mixtures that differ by EQUAL, and more that differ by less.
+    """
+    looked_at: list[Array] = []
+    for pool in pools:
+        looked_at.append(pool)
+        yield pool, EQUAL
+    for pool in looked_at:
+        yield pool, SAME
 
 
 def choose(
@@ -115,14 +131,15 @@ def choose(
         level: the choice ends before `runs` where no candidate is more uncertain than this, as
             `uncertainty` tells it.
     """
-    order, _ = _choice(candidates, runs, measured, noise, level)
+    order, _ = _choice(candidates, runs, measured, EQUAL, noise, level)
     return order
 
 
 def _choice(
     candidates: Array,
     runs: int,
-    measured: Array | None = None,
+    measured: Array | None,
+    tolerance: float,
     noise: Array | None = None,
     level: float = 0.0,
 ) -> tuple[list[int], int]:
@@ -132,7 +149,7 @@ def _choice(
     is_new = np.ones(count, dtype=bool)
     if measured is not None:
         for mixture in measured:
-            is_new &= _apart(candidates, mixture)
+            is_new &= _apart(candidates, mixture, tolerance)
     rank = np.empty(count, dtype=np.int64)
     rank[np.lexsort(candidates.T[::-1])] = np.arange(count)
     order: list[int] = []
@@ -151,14 +168,14 @@ def _choice(
         order.append(pick)
         step = _learn(covariance, features[pick])
         variance = np.maximum(variance - (features @ step) ** 2, 0.0)
-        is_new &= _apart(candidates, candidates[pick])
+        is_new &= _apart(candidates, candidates[pick], tolerance)
     return order, different
 
 
-def _apart(candidates: Array, mixture: Array) -> NDArray[np.bool_]:
+def _apart(candidates: Array, mixture: Array, tolerance: float) -> NDArray[np.bool_]:
     """Which candidates (n, domains) are another mixture than this one (domains,)."""
     difference = np.abs(candidates - mixture)
-    return difference.max(axis=1) > EQUAL
+    return difference.max(axis=1) > tolerance
 
 
 def _greatest(variance: Array, rank: NDArray[np.int64]) -> int:
