@@ -97,7 +97,7 @@ def _data(rows: Sequence[Record], chosen: str) -> "Table":
     """What each source holds, and what was read of it, for the terminal."""
     from rich.table import Table
 
-    title = f"\n{TITLE}: training tokens; passes by the mixture of {chosen}, and of runs at most"
+    title = f"\n{TITLE}: training tokens, and passes of {chosen}, of runs at most"
     table = Table(title=title, title_justify="left", box=None, min_width=WIDTH)
     table.add_column("domain", no_wrap=True)
     for column in ("source", "known", "sample", "natural", "passes", "runs"):
