@@ -90,7 +90,7 @@ class FastMix(Learned):
     # weight of the weights' entropy in the objective
     entropy: float = 0.0
     # steps between two looks at the gradients
-    every: int = 20
+    every: int = 1
     # sequences of each domain at a look
     sequences: int = 4
     name: ClassVar[str] = "fastmix"
