@@ -91,8 +91,7 @@ def prior(parameters: int, sizes: int) -> Array:
     before = np.minimum(steps[:, None], steps[None])
     shared = 1 + before / AROUND
     of_one = np.eye(parameters)
-    covariance: Array = np.kron(shared, of_one)
-    return covariance
+    return np.asarray(np.kron(shared, of_one), dtype=np.float64)
 
 
 def _gains(features: Array, moment: Array, covariance: Array, size: int) -> Array:
