@@ -14,7 +14,7 @@ import pandas as pd
 from rich.console import Console
 
 from mixwright.report.comparison import compare
-from mixwright.tables import DOCUMENTS, DOMAINS, SCORES, Table
+from mixwright.tables import DOCUMENTS, DOMAINS, SCORES, Table, read
 from mixwright.trust.intervals import REFERENCE
 
 CUT, WHOLE = " (repeating)", " (all text)"
@@ -30,10 +30,10 @@ def finals(table: Table, folders: dict[str, Path], name: str) -> pd.DataFrame:
         folders: suffix of the mixers -> a study's results.
         name: of the folder that holds the files.
     """
-    frames = []
+    frames: list[pd.DataFrame] = []
     for suffix, folder in folders.items():
         for path in sorted((folder / name).glob("*.parquet")):
-            frame = table.read(path)
+            frame = read(path, table)
             if frames and suffix == WHOLE:
                 frame = frame[frame.mixer != REFERENCE]
             renamed = frame.mixer + suffix
@@ -47,7 +47,7 @@ def choices(folders: dict[str, Path]) -> pd.DataFrame:
     rows = []
     for suffix, folder in folders.items():
         goal = json.loads((folder / "study.json").read_text())["goal"]
-        domains = DOMAINS.read(folder / "domains.parquet")
+        domains = read(folder / "domains.parquet", DOMAINS)
         source = domains[domains.split == "train"].set_index("domain").source_tokens
         for path in sorted((folder / "mixtures").glob("*.json")):
             proposal = json.loads(path.read_text())
