@@ -43,7 +43,8 @@ STUDY: dict[str, Any] = {
         "simulated_epochs": False,
     },
     "evaluation": {"tokens": 512, "examples": 4},
-    "designs": {"swarm": {"runs": 10}, "repeat": {"runs": 3}},
+    # mixtures that are drawn: of two domains chosen ones are corners, which are the vertex runs too
+    "designs": {"swarm": {"method": "dirichlet", "runs": 10}, "repeat": {"runs": 3}},
     "mixers": {"best-of-swarm": {}, "mixmin": {}},
     "finals": "none",
     "goal": {"tokens": 8192, "max_epochs": None},
