@@ -469,7 +469,7 @@ def test_the_commands_of_the_page_on_own_tables_work(tables_to_type_on, capsys):
     commands = commands_of(page)
     names = ["read-runs", "compare", "fit", "predict", "propose", "page", "figures"]
     names += [*["propose"] * 2, "predict", "pareto", "learning-curve", *["design"] * 3]
-    names += ["regret", "regret", "design"]
+    names += ["regret", "regret", "design", *["surgery"] * 3]
     assert [shlex.split(line)[1] for line in commands] == names
     for line in commands:
         # one of them reads a study; they run with all that the pages show
