@@ -16,7 +16,7 @@ ACCOUNTS = ("sacctmgr", "--noheader", "--parsable2", "show", "associations", "fo
 POLL_SECONDS = 20  # between two questions after a job, as the profiles have it
 DISABLED = "accounting storage is disabled"
 OF_FINALS = ("train_finals", "evaluate_finals", "evaluate_snapshots", "evaluate_tasks")
-OF_PROXIES = ("calibrate", "train_proxies", "evaluate_proxies")
+OF_PROXIES = ("calibrate", "train_proxies", "evaluate_proxies", "merged")
 ON_DEVICES = (*OF_PROXIES, *OF_FINALS)  # rules that may use a GPU
 
 
