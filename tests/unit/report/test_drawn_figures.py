@@ -51,6 +51,20 @@ def test_finals_show_the_difference_of_every_arm():
     assert "−0.053  [−0.066, −0.039]" in text
 
 
+@pytest.mark.parametrize("name", ["finals", "targets", "mixtures"])
+def test_a_study_of_natural_alone_is_drawn(name):
+    inputs = inputs_of(name)
+    for result in ("scores", "documents"):
+        if result in inputs:
+            inputs[result] = inputs[result][inputs[result].mixer == "natural"]
+    if "mixtures" in inputs:
+        inputs["mixtures"] = [m for m in inputs["mixtures"] if m["mixer"] == "natural"]
+    drawing = draw(name, tabulate(name, **inputs))
+    assert "effective-data" not in words(drawing)
+    if name == "finals":
+        assert "No other final than natural's was trained" in words(drawing)
+
+
 def test_mixtures_start_with_natural_and_frame_the_caps():
     ordered = [mixture["mixer"] for mixture in in_order(study_tables.mixtures())]
     assert ordered[0] == "natural" and set(ordered) == set(study_tables.ARMS)

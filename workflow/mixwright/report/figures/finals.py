@@ -73,8 +73,9 @@ def figure(table: pd.DataFrame) -> Figure:
         seeds = table[(table.arm == arm.arm) & table.verdict.isna()]
         _arm(axes, row, arm, seeds.difference)
     _frame(axes, arms)
-    reading = "Final models, mean of the targets."
+    reading = f"No other final than {REFERENCE}'s was trained."
     if len(arms):
+        reading = "Final models, mean of the targets."
         reading += f" Lines: 95% intervals over {table.over.iloc[0]}."
     seeds = table.verdict.isna().groupby(table.arm).sum()
     if seeds.max() > 1:

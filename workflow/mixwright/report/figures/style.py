@@ -144,7 +144,9 @@ def titled_above(figure: "Figure", axes: "Axes", question: str, reading: str) ->
     columns = [label.get_window_extent() for label in axes.get_xticklabels()]
     rows = [label.get_window_extent() for label in axes.get_yticklabels()]
     lift = max(extent.y1 for extent in columns) - figure.bbox.height
-    left = min(extent.x0 for extent in rows)
+    # a figure without rows has no labels
+    beside = axes.get_window_extent().x0
+    left = min((extent.x0 for extent in rows), default=beside)
     for text in figure.texts[-2:]:
         height = text.get_position()[1]
         text.set(x=left / figure.bbox.width, y=height + max(lift, 0) / figure.bbox.height)
