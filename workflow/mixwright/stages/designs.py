@@ -148,14 +148,18 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     Console(highlight=False).print(_shares(chosen))
     informative, searched = halves(runs)
     earlier = counted(len(fit.runs.of_role("swarm").runs), "run")
+    verb = "teaches" if informative == 1 else "teach"
     log.info(
-        "design: %s teach the law most, beside the %s of the fit",
+        "design: %s %s the law most, beside the %s of the fit",
         _span(ids[:informative]),
+        verb,
         earlier,
     )
     if searched:
         refits = counted(min(searched, REFITS), "refit")
-        log.info("design: %s lie around the optima of %s", _span(ids[informative:]), refits)
+        near = ids[informative:]
+        verb = "lies" if len(near) == 1 else "lie"
+        log.info("design: %s %s around the optima of %s", _span(near), verb, refits)
     if equal:
         log.info("design: %d of them stand there before; train these with other seeds", equal)
     for note in options.notes(fit.source):
