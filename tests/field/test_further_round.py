@@ -43,6 +43,7 @@ def test_a_further_round_is_written_as_a_first_one_is(fit, tmp_path, caplog):
     assert "m025 to m030 teach the law most, beside the 24 runs of the fit" in caplog.text
     assert "m031 to m036 lie around the optima of 6 refits" in caplog.text
     assert "next: train a proxy on each line" in caplog.text
+    assert f"--mixtures MIXTURES {tmp_path / 'more.csv'} --losses LOSSES new_losses" in caplog.text
 
 
 def test_both_rounds_are_fitted_together(fit, tmp_path):

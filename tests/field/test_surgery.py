@@ -1,6 +1,7 @@
 """`mixwright surgery`: a source comes, goes, is split or joins another, and the runs stay."""
 
 import csv
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -51,13 +52,18 @@ def test_the_folder_is_fitted_as_it_is_once_the_new_runs_are_in(typed, tmp_path,
     assert not {line[0] for line in lines} & {line[0] for line in before}
     assert "if the text of code was read as python 0.7, cpp 0.3" in caplog.text
     assert "next: train a proxy on each line of changed/to_train.csv" in caplog.text
-    for name, more in (("mixtures.csv", lines), ("losses.csv", [[i[0], 3, 3] for i in lines])):
-        with (folder / name).open("a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(more)
-    words = ("--mixtures", folder / "mixtures.csv", "--losses", folder / "losses.csv")
+    # columns in an order of the user's own
+    losses = [[line[0], 3.5, 3] for line in lines]
+    own_tables.save(tmp_path / "new_losses.csv", [["id", "questions", "prose"], *losses])
+    (command,) = re.findall("run mixwright (fit .*) --mixer effective-data --to fit", caplog.text)
+    words = command.split()[1:]
+    assert words[1:3] == ["changed/mixtures.csv", "changed/to_train.csv"]
     assert run("fit", *words, "--mixer", "effective-data", "--to", tmp_path / "fit") == 0
     fit = Fit.load(tmp_path / "fit")
     assert fit.domains == tuple(heading[1:]) and len(fit.runs.runs) == 40 + len(lines)
+    place = fit.runs.runs.index(lines[0][0])
+    assert fit.runs.targets == ("prose", "questions")
+    assert fit.runs.losses[place].tolist() == [3, 3.5]
 
 
 def test_every_run_is_told_what_it_is_worth(typed, caplog):
@@ -73,10 +79,11 @@ def test_every_run_is_told_what_it_is_worth(typed, caplog):
     assert left == {name for name, state in states.items() if state != "not valid"}
     measured = {line[0]: float(line[1]) for line in rows(folder.parent / "losses.csv")[1:]}
     carried = {line[0]: float(line[1]) for line in rows(folder / "losses.csv")[1:]}
-    shift = {line[0]: float(line[4]) for line in lines}
+    shift = {line[0]: float(line[4]) for line in lines if line[0] in left}
+    assert {tuple(line[4:]) for line in lines if line[0] not in left} == {("", "")}
     for name in left:
         assert carried[name] == pytest.approx(measured[name] + shift[name], abs=1e-5)
-    assert "their losses move by what the law says of other text: prose by" in caplog.text
+    assert "what the law says of other text (median and greatest move): prose by" in caplog.text
     assert "left out: " in caplog.text
 
 

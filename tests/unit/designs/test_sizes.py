@@ -126,6 +126,19 @@ def test_the_command_writes_a_table_a_size(tmp_path, caplog):
     assert "--around fit" in caplog.text
 
 
+def test_a_size_without_runs_is_told(tmp_path, caplog):
+    caplog.set_level("INFO")
+    words = ["design", "--available", "web=6e9", "code=2e9", "books=0", "--runs", "8"]
+    stale = tmp_path / "m-large.csv"
+    stale.write_text("of an earlier call")
+    sizes = ["--sizes", "small=1", "large=16"]
+    assert main([*words, *sizes, "--to", str(tmp_path / "m.csv")]) == 0
+    assert "books has no tokens and so no weight" in caplog.text
+    assert f"0 mixtures at large, for 0 in all; {stale} is of an earlier call" in caplog.text
+    assert "no run of large is worth its cost" in caplog.text
+    assert "--around" not in caplog.text and stale.read_text() == "of an earlier call"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

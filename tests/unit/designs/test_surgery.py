@@ -41,7 +41,8 @@ def test_a_run_without_the_dropped_domain_is_what_it_was():
     np.testing.assert_allclose(runs.weights[:2], [[0.1, 0.2, 0.7], [1 / 3] * 3])
     # what is not valid has no mixture
     assert not runs.weights[2:].any() and runs.used.tolist() == [0, 1]
-    assert runs.distance[:2] == pytest.approx([0, 0.25])
+    # of a run of the dropped domain alone all text changes
+    assert runs.distance == pytest.approx([0, 0.25, 0.9, 1])
     assert runs.reasons[1] == "law had 0.250"
 
 
@@ -93,6 +94,24 @@ def test_only_runs_of_domains_that_stay_are_found_again_in_a_store():
         [0, 0.4, 0.4, 0.2],
     )
     assert runs.unchanged.tolist() == [True, False, False]
+
+
+def test_a_merged_domain_with_an_old_name_is_a_new_domain():
+    runs = carried(
+        [Merge("law", {"law": 0.6, "essays": 0.4})], [0.5, 0.2, 0, 0.3], [0.5, 0, 0.5, 0]
+    )
+    assert runs.surgery.new == ("code", "fiction", "law")
+    assert runs.surgery.untouched == ("code", "fiction")
+    assert runs.unchanged.tolist() == [False, True]
+
+
+def test_moved_runs_stand_under_assumptions_too():
+    parts = {"cpp": 0.3, "python": 0.7}
+    runs = carried(
+        [Split("code", parts), Drop("law")], [0.5, 0.5, 0, 0], [0.5, 0.3, 0, 0.2], [0.2, 0, 0, 0.8]
+    )
+    assert runs.states == (ASSUMED, MOVED, LOST)
+    assert runs.assumed == {"if the text of code was read as cpp 0.3, python 0.7": 2}
 
 
 def test_an_added_domain_has_an_even_share_of_the_middle():

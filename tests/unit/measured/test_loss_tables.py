@@ -151,15 +151,73 @@ def test_the_two_forms_do_not_mix(tmp_path):
         read_observations([design], [wide])
     with pytest.raises(
         MixwrightError,
-        match=r"losses.csv: CSV tables are one of mixtures and one of losses; join them",
+        match=r"losses.csv: CSV tables hold mixtures and losses alone; leave it out",
     ):
-        read_observations([mixtures], [wide, wide])
+        read_observations([mixtures], [wide], [wide])
     with pytest.raises(
         MixwrightError, match=r"M.xlsx: neither .csv nor .parquet; save the table as CSV"
     ):
         read_observations([tmp_path / "M.xlsx"], [wide])
     with pytest.raises(MixwrightError, match="--losses"):
         read_observations([mixtures], [])
+
+
+def rounds(folder):
+    """The same runs twice: in a table each, and in two tables whose columns have other orders."""
+    mixtures, losses = own_tables.write(folder)
+    parts = []
+    for path, order, key in ((mixtures, [3, 1, 2], "id"), (losses, [2, 1], "index")):
+        heading, *lines = [line.split(",") for line in path.read_text().splitlines()]
+        # the tables have their runs in opposite orders, so that each part holds other ones
+        first = own_tables.save(folder / f"first_{path.name}", [heading, *lines[:25]])
+        later = []
+        for cells in (heading, *lines[25:]):
+            later.append([cells[0], *(cells[k] for k in order)])
+        later[0][0] = key
+        parts.append([first, own_tables.save(folder / f"more_{path.name}", later)])
+    return (mixtures, losses), parts
+
+
+def test_rows_of_several_tables_are_matched_by_their_headings(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    (mixtures, losses), (first, second) = rounds(tmp_path)
+    expected = read_observations([mixtures], [losses])
+    runs = read_observations(first, second)
+    assert runs.runs == expected.runs and runs.targets == expected.targets
+    np.testing.assert_array_equal(runs.amounts, expected.amounts)
+    np.testing.assert_array_equal(runs.losses, expected.losses)
+    assert "more_mixtures.csv: its column id is taken for index" in caplog.text
+
+
+def test_a_fault_in_a_further_table_is_told_with_its_file_and_line(tmp_path):
+    _, (first, second) = rounds(tmp_path)
+    more = second[1]
+    text = more.read_text()
+    lines = text.splitlines()
+    last = lines[-1].split(",")
+    own_tables.save(more, [*(line.split(",") for line in lines[:-1]), [last[0], "nan", last[2]]])
+    with pytest.raises(MixwrightError, match=rf"line {len(lines)} of \S+more_losses.csv \(index"):
+        read_observations(first, second)
+    more.write_text(text.replace("prose", "verse"))
+    with pytest.raises(
+        MixwrightError,
+        match=r"more_losses.csv: line 1: prose is a column of \S+first_losses.csv and not of this",
+    ):
+        read_observations(first, second)
+    more.write_text("\n".join(line + ",1" for line in text.splitlines()).replace(",1", ",lr", 1))
+    with pytest.raises(
+        MixwrightError, match=r"first_losses.csv: line 1: lr is a column of \S+more_"
+    ):
+        read_observations(first, second)
+
+
+def test_a_run_of_two_tables_is_refused(tmp_path):
+    _, (first, second) = rounds(tmp_path)
+    with pytest.raises(
+        MixwrightError,
+        match=r"line 2 of \S+first_losses.csv \(index r39\): .* line 2 of \S+first_losses.csv",
+    ):
+        read_observations(first, [second[0], *second])
 
 
 def test_a_run_that_cannot_be_joined_is_refused_with_its_file(tmp_path):

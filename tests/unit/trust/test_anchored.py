@@ -76,6 +76,19 @@ def test_another_mixers_fit_is_no_prior(tmp_path, capsys):
     assert main(["fit", "--mixer", "additive", *tables, *around]) == 1
 
 
+def test_only_domains_that_differ_are_named(tmp_path, capsys):
+    mixtures, losses = own_tables.write(tmp_path)
+    words = ["fit", "--mixer", "effective-data", "--losses", str(losses), "--mixtures"]
+    assert main([*words, str(mixtures), "--to", str(tmp_path / "fit")]) == 0
+    other = tmp_path / "other.csv"
+    other.write_text(mixtures.read_text().replace("wiki", "books", 1))
+    around = ["--around", str(tmp_path / "fit"), "--to", str(tmp_path / "larger")]
+    capsys.readouterr()
+    assert main([*words, str(other), *around]) == 1
+    message = "domains in the runs alone: books; in the fit alone: wiki; give runs over the fit's"
+    assert message in capsys.readouterr().err
+
+
 @needs_tables
 def test_runs_of_other_domains_or_units_are_refused():
     runs = pile("train_mixture_1m", "train_pile_loss_1m").only(np.arange(48) * 8)

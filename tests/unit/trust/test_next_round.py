@@ -86,6 +86,24 @@ def test_a_mixture_that_is_there_is_not_trained_again():
     assert len(np.unique(mixtures.round(6), axis=0)) == 24
 
 
+@pytest.mark.parametrize("runs", [1, 4])
+def test_bounds_that_leave_one_mixture_are_kept(runs):
+    planted = plant(3, runs=24)
+    goal = planted.goal
+    names = goal.names
+    caps = dict.fromkeys(names[1:], 0.0)
+    goal = replace(goal, bounds=Bounds.of(goal.domains, goal.tokens, caps=caps))
+    corner = np.eye(len(names))[:1]
+    mixtures = next_round(planted.seen, goal, runs, 0, **SMALL)
+    assert np.array_equal(mixtures, np.repeat(corner, runs, axis=0))
+    # where that mixture was trained before, too
+    amounts = planted.seen.amounts.copy()
+    amounts[0] = corner[0] * amounts[0].sum()
+    measured = replace(planted.seen, amounts=amounts)
+    mixtures = next_round(measured, goal, runs, 0, **SMALL)
+    assert np.array_equal(mixtures, np.repeat(corner, runs, axis=0))
+
+
 def test_runs_of_other_roles_change_nothing():
     planted = plant(6, runs=24, repeats=3)
     alone = planted.seen.of_role("swarm")

@@ -23,6 +23,8 @@ from mixwright.simplex.alike import EQUAL
 # What a run is for the new domains.
 VALID, ASSUMED, MOVED, LOST = "valid", "valid under an assumption", "moved by the law", "not valid"
 STATES = (VALID, ASSUMED, MOVED, LOST)
+# How the reason of a run that stands under an assumption begins, and what is between reasons.
+ASSUMPTION, REASONS = "if the text of", "; "
 # Shares of parts may miss a sum of 1 by so much.
 SUM_TOLERANCE = 1e-6
 # A run that read more than this of what is dropped tells too little of the others.
@@ -108,6 +110,15 @@ class Surgery:
         return cls(tuple(domains), tuple(new), tuple(operations))
 
     @property
+    def untouched(self) -> tuple[str, ...]:
+        """The domains that stay as they were; one that was changed may keep its name."""
+        touched: list[str] = []
+        for operation in self.operations:
+            before, _ = _ends(operation)
+            touched += before
+        return tuple(name for name in self.old if name not in touched)
+
+    @property
     def forward(self) -> Array:
         """(old, new) where an old domain's share goes; a row of zeros where it is dropped."""
         matrix = np.zeros((len(self.old), len(self.new)))
@@ -137,13 +148,8 @@ class Surgery:
 
     def _keep(self, matrix: Array) -> None:
         """Marks the domains that stay in (old, new)."""
-        touched: list[str] = []
-        for operation in self.operations:
-            before, _ = _ends(operation)
-            touched += before
-        for name in self.old:
-            if name not in touched:
-                self._mark(matrix, name, name, 1.0)
+        for name in self.untouched:
+            self._mark(matrix, name, name, 1.0)
 
     def _mark(self, matrix: Array, old: str, new: str, share: float) -> None:
         """Writes the share of an old and a new domain into (old, new)."""
@@ -188,16 +194,26 @@ class Carried:
     @property
     def unchanged(self) -> NDArray[np.bool_]:
         """(runs,) whether all that a run read is domains that stay as they were."""
-        stay = np.array([name in self.surgery.old for name in self.surgery.new])
+        stay = np.array([name in self.surgery.untouched for name in self.surgery.new])
         elsewhere = self.weights[:, ~stay].sum(axis=1)
         unmoved = self.distance < SUM_TOLERANCE**2
         return np.asarray(unmoved & (elsewhere == 0))
 
     @property
+    def assumed(self) -> dict[str, int]:
+        """Assumption -> how many of the runs that are evidence stand under it."""
+        numbers: dict[str, int] = {}
+        for state, reason in zip(self.states, self.reasons, strict=True):
+            for part in reason.split(REASONS):
+                if state != LOST and part.startswith(ASSUMPTION):
+                    numbers[part] = numbers.get(part, 0) + 1
+        return numbers
+
+    @property
     def distance(self) -> Array:
         """(runs,) share of its text that a run would have to change; 0: it is the new mixture."""
-        changed = np.abs(self.same_text - self.before).sum(axis=1)
-        return np.asarray(changed / 2)
+        same = np.minimum(self.same_text, self.before).sum(axis=1)
+        return np.maximum(self.before.sum(axis=1) - same, 0.0)
 
 
 def carry(surgery: Surgery, weights: Array, law: bool = True) -> Carried:
@@ -239,12 +255,12 @@ def _judged(surgery: Surgery, weights: Array, same_text: Array) -> tuple[str, st
     for operation in surgery.operations:
         if isinstance(operation, Split) and share[operation.name] > 0:
             parts = ", ".join(f"{part} {value:g}" for part, value in operation.parts.items())
-            reasons.append(f"if the text of {operation.name} was read as {parts}")
+            reasons.append(f"{ASSUMPTION} {operation.name} was read as {parts}")
             state = ASSUMED if state == VALID else state
     dropped = [name for name in surgery.old if share[name] > 0 and there[name] == 0]
     if sum(share[name] for name in dropped) > MOST_DROPPED:
         state = LOST
-    return state, "; ".join(reasons)
+    return state, REASONS.join(reasons)
 
 
 def _has_other_shares(merge: Merge, share: Mapping[str, float]) -> bool:

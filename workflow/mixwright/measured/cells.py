@@ -39,8 +39,9 @@ class Cells:
     heading: list[str]
     # one list of cells for each line, as many as there are headings
     rows: list[list[str]]
-    # number of each row, for messages: its line in a file, its position in a DataFrame
-    lines: list[int]
+    # number of each row, for messages: its line in a file, its position in a DataFrame; of
+    # several files `3 of more.csv`
+    lines: list[int] | list[str]
     # what such a number counts
     unit: str = "line"
 

@@ -336,7 +336,7 @@ def check_ids(cells: Cells, column: Column) -> None:
     """
     name = column.heading or "id"
     counts = Counter(column.texts)
-    first: dict[str, int] = {}
+    first: dict[str, int | str] = {}
     for row, run in enumerate(column.texts):
         place = cells.line(row)
         if not run:

@@ -20,6 +20,7 @@ from mixwright.measured.frames import Frame
 from mixwright.measured.join import join
 from mixwright.measured.metric_options import read_metrics
 from mixwright.measured.reader import NOTHING_KNOWN, Reading, read_shares, read_tables
+from mixwright.measured.stacked import stacked
 from mixwright.measured.sums import ROUNDING
 from mixwright.mixture import Array, Mixture
 from mixwright.observations import Observations, observe
@@ -64,7 +65,8 @@ def read_observations(
     """Reads runs: either all tables are wide (CSV), or all are long (the workflow's own parquet).
 
     Wide tables know weights alone: their runs count as swarm runs of 1.0 tokens. What their
-    columns are is decided by content and by heading, and logged.
+    columns are is decided by content and by heading, and logged. Rows of several tables, as of
+    two rounds, are matched by their headings.
 
     Args:
         mixtures: weights of domains by run, shares of 1.
@@ -89,33 +91,29 @@ def read_observations(
             mixtures, losses, realised, loglikelihoods, least, diverged, chosen
         )
         return _with_metrics(observations, options, str(losses[0]))
-    others = [*mixtures[1:], *losses, *realised, *loglikelihoods]
-    for table in others:
+    for table in (*mixtures, *losses, *realised, *loglikelihoods):
         _check_form(table, mixtures[0])
-    if len(others) > 1:
-        more = [*mixtures[1:], *losses[1:], *realised, *loglikelihoods]
-        raise MixwrightError(
-            f"{more[0]}: CSV tables are one of mixtures and one of losses; join them"
-        )
-    reading = read_tables(_cells(mixtures[0]), _cells(losses[0]), options, known)
+    for table in (*realised, *loglikelihoods):
+        raise MixwrightError(f"{table}: CSV tables hold mixtures and losses alone; leave it out")
+    reading = read_tables(_all_cells(mixtures), _all_cells(losses), options, known)
     reading.say()
     return join(reading, least, diverged)
 
 
 def read_decisions(
-    mixtures: Table, losses: Table, options: ColumnOptions = NOTHING
+    mixtures: Sequence[Table], losses: Sequence[Table], options: ColumnOptions = NOTHING
 ) -> tuple[Reading, Observations]:
-    """Reads two wide tables; returns what was decided of their columns, and the runs.
+    """Reads wide tables; returns what was decided of their columns, and the runs.
 
     Runs without a finite loss are left out.
 
     Raises:
         MixwrightError: as of `read_observations`, or a table is long.
     """
-    for table in (mixtures, losses):
+    for table in (*mixtures, *losses):
         if not _is_wide(table):
             raise MixwrightError(f"{table}: its columns are fixed; give CSV tables of your own")
-    reading = read_tables(_cells(mixtures), _cells(losses), options)
+    reading = read_tables(_all_cells(mixtures), _all_cells(losses), options)
     return reading, join(reading, 1, "drop")
 
 
@@ -287,6 +285,11 @@ def _with_metrics(observations: Observations, options: ColumnOptions, where: str
         columns.append(metrics[name].minimised(column) if name in metrics else column)
     metrics = {**observations.metrics, **metrics}
     return replace(observations, losses=np.column_stack(columns), metrics=metrics)
+
+
+def _all_cells(parts: Sequence[Table]) -> Cells:
+    """The rows of several tables as those of one."""
+    return stacked([_cells(part) for part in parts])
 
 
 def _cells(table: Table) -> Cells:

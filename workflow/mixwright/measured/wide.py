@@ -25,7 +25,7 @@ class Wide:
     key: str
     ids: tuple[str, ...]
     # number of each row, for messages
-    lines: tuple[int, ...]
+    lines: tuple[int | str, ...]
     # headings
     columns: tuple[str, ...]
     # (rows, columns)

@@ -148,22 +148,27 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     Console(highlight=False).print(_shares(chosen))
     informative, searched = halves(runs)
     earlier = counted(len(fit.runs.of_role("swarm").runs), "run")
+    verb = "teaches" if informative == 1 else "teach"
     log.info(
-        "design: %s teach the law most, beside the %s of the fit",
+        "design: %s %s the law most, beside the %s of the fit",
         _span(ids[:informative]),
+        verb,
         earlier,
     )
     if searched:
         refits = counted(min(searched, REFITS), "refit")
-        log.info("design: %s lie around the optima of %s", _span(ids[informative:]), refits)
+        near = ids[informative:]
+        verb = "lies" if len(near) == 1 else "lie"
+        log.info("design: %s %s around the optima of %s", _span(near), verb, refits)
     if equal:
         log.info("design: %d of them stand there before; train these with other seeds", equal)
     for note in options.notes(fit.source):
         log.info("design: %s", note)
-    options_to_read = f", with {words}" if words else ""
+    options_to_read = f" {words}" if words else ""
     log.info(
-        "design: next: train a proxy on each line, add the lines of %s to the mixtures of the fit,"
-        " and their losses to its losses, and run mixwright fit on both%s",
+        "design: next: train a proxy on each line, write new_losses.csv (the id, then a column a"
+        " target), and run mixwright fit --mixtures MIXTURES %s --losses LOSSES new_losses.csv%s"
+        " --mixer effective-data --to NEW_FIT; MIXTURES and LOSSES are the tables of the fit",
         to,
         options_to_read,
     )

@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 
 
 def read_runs(
-    mixtures: Path,
-    losses: Path,
+    mixtures: Paths,
+    losses: Paths,
     columns: ColumnOptions = NOTHING,
     explain: bool = False,
 ) -> None:

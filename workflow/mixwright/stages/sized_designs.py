@@ -43,6 +43,9 @@ def write_sized(wanted: Wanted, sizes: Sequence[Size], to: Path) -> None:
     for table, size in zip(tables, sizes, strict=True):
         if table.ids:
             write_rows(path_of(to, size), table.cells())
+    for domain in wanted.domains:
+        if domain.tokens == 0:
+            log.info("design: %s has no tokens and so no weight", domain.name)
     for note in sized_notes(tables, sizes, to):
         log.info("design: %s", note)
 
@@ -80,10 +83,21 @@ def sized_notes(tables: Sequence[Designed], sizes: Sequence[Size], to: Path) -> 
     for table, size in zip(tables, sizes, strict=True):
         number = len(table.ids)
         words = f"{counted(number, 'mixture')} at {size.name}, for {number * size.cost:g} in all"
-        notes.append(f"{words}: {path_of(to, size)}" if number else words)
+        path = path_of(to, size)
+        if number:
+            words += f": {path}"
+        elif path.exists():
+            words += f"; {path} is of an earlier call, remove it"
+        notes.append(words)
     target = sizes[-1].name
     number = len(tables[-1].ids)
-    if 0 < number <= FEW:
+    if not number:
+        notes.append(
+            f"no run of {target} is worth its cost in so small a budget: raise --runs, or design"
+            " for one size without --sizes"
+        )
+        return notes
+    if number <= FEW:
         notes.append(
             f"{counted(number, 'run')} of {target} tell levels: with {FEW} or fewer the proposal of"
             " the smaller models' fit was as good or better; --runs counts what all may cost"

@@ -10,7 +10,7 @@ import numpy as np
 
 from mixwright.designs.elsewhere import MOST_RUNS, Designed, further_ids
 from mixwright.designs.read_back import words_to_read
-from mixwright.designs.surgery import ASSUMED, MOVED, STATES
+from mixwright.designs.surgery import LOST, MOVED, STATES
 from mixwright.errors import MixwrightError, counted, shortened
 from mixwright.files import written
 from mixwright.learners import LOSS
@@ -153,7 +153,7 @@ def _write_listed(to: Path, evidence: Evidence, chosen: Designed) -> None:
 def _worth(evidence: Evidence) -> list[list[str]]:
     """A line a run: what it is worth, why, how much of its text changes, by how much losses move.
 
-    Losses move in what mixers minimise.
+    Losses move in what mixers minimise; a run that is not valid has no moves.
     """
     carried = evidence.carried
     targets = [f"moved {target}" for target in evidence.before.targets]
@@ -164,6 +164,8 @@ def _worth(evidence: Evidence) -> list[list[str]]:
         evidence.before.runs, facts, shifts, strict=True
     ):
         moved = [f"{shift:.6g}" for shift in of_run]
+        if state == LOST:
+            moved = [""] * len(targets)
         rows.append([name, state, reason, f"{distance:.4f}", *moved])
     return rows
 
@@ -175,26 +177,20 @@ def _lines(evidence: Evidence, wanted: Needed) -> list[str]:
     for state in STATES:
         if state in numbers:
             verb = "is" if numbers[state] == 1 else "are"
-            lines.append(f"{counted(numbers[state], 'run')} {verb} {state}{_why(evidence, state)}")
+            why = f": {_moved(evidence)}" if state == MOVED else ""
+            lines.append(f"{counted(numbers[state], 'run')} {verb} {state}{why}")
+    for assumption, number in evidence.carried.assumed.items():
+        verb = "holds" if number == 1 else "hold"
+        lines.append(f"{counted(number, 'run')}, moved ones counted in, {verb} {assumption}")
     if evidence.lost:
         lines.append(f"left out: {shortened(evidence.lost, NAMED)}")
     lines.append(
-        f"{counted(len(wanted.weights), 'mixture')} to train: the greatest variance of a mixture's"
-        f" loss is {wanted.carried:.2g} of the predictions' with what is there, {wanted.after:.2g}"
-        f" with them, and was {wanted.before:.2g} of the old domains"
+        f"{counted(len(wanted.weights), 'mixture')} to train: the loss of the least certain mixture"
+        f" has variance {wanted.carried:.2g} with the runs that are there, {wanted.after:.2g} with"
+        f" these too, and had {wanted.before:.2g} before the change; 1 is as much as losses vary"
+        " from mixture to mixture"
     )
     return lines
-
-
-def _why(evidence: Evidence, state: str) -> str:
-    """Under which assumption runs of a state stand."""
-    reasons = zip(evidence.carried.states, evidence.carried.reasons, strict=True)
-    of_state = dict.fromkeys(reason for other, reason in reasons if other == state)
-    if state == ASSUMED:
-        return f": {'; '.join(of_state)}"
-    if state == MOVED:
-        return f": {_moved(evidence)}"
-    return ""
 
 
 def _moved(evidence: Evidence) -> str:
@@ -204,19 +200,27 @@ def _moved(evidence: Evidence) -> str:
     for target, column in zip(evidence.before.targets, evidence.shifts[moved].T, strict=True):
         unit = evidence.before.metrics.get(target, LOSS).minimised_unit
         size = np.abs(column)
-        words.append(f"{target} by {np.median(size):.2g}, at most {size.max():.2g} {unit}".rstrip())
-    return f"their losses move by what the law says of other text: {shortened(words, NAMED)}"
+        moves = f"{target} by {np.median(size):.2g} and at most {size.max():.2g} {unit}"
+        words.append(moves.rstrip())
+    return (
+        "their losses move by what the law says of other text (median and greatest move):"
+        f" {shortened(words, NAMED)}"
+    )
 
 
 def _next_step(to: Path, runs: int, options: str) -> str:
     """Returns what to do with the folder, in one line."""
+    mixtures, losses = f"{to / MIXTURES}", f"{to / LOSSES}"
+    if runs:
+        mixtures += f" {to / TO_TRAIN}"
+        losses += " new_losses.csv"
     fit = (
-        f"mixwright fit --mixtures {to / MIXTURES} --losses {to / LOSSES}{options}"
+        f"mixwright fit --mixtures {mixtures} --losses {losses}{options}"
         " --mixer effective-data --to fit"
     )
     if not runs:
         return f"next: {fit}; --runs 4 names mixtures to check it by"
     return (
-        f"next: train a proxy on each line of {to / TO_TRAIN}, add its lines to {to / MIXTURES} and"
-        f" the losses to {to / LOSSES}, and run {fit}"
+        f"next: train a proxy on each line of {to / TO_TRAIN}, write new_losses.csv (the id, then a"
+        f" column a target), and run {fit}"
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, counted, nearest
+from mixwright.errors import MixwrightError, counted, nearest, shortened
 from mixwright.learners import LOSS
 from mixwright.measured.headings import paired
 from mixwright.mixers.base import Proposer
@@ -23,6 +23,8 @@ from mixwright.trust.anchors import check_units
 
 # With so many runs of larger models, or fewer, the smaller models' proposal was as good or better.
 FEW = 8
+# Domains that a message names.
+NAMED = 5
 
 
 def anchored(smaller: Fit, anchors: Observations) -> Fit:
@@ -69,10 +71,15 @@ def anchored_note(runs: int, size: str) -> str:
 
 def _in_order(mixer: EffectiveData, anchors: Observations) -> Observations:
     """The runs with the domains and targets of a fit, in its order."""
-    if set(anchors.domains) != set(mixer.domains):
+    apart = set(anchors.domains) ^ set(mixer.domains)
+    if apart:
+        where = []
+        for place, domains in (("the runs", anchors.domains), ("the fit", mixer.domains)):
+            alone = [name for name in domains if name in apart]
+            if alone:
+                where.append(f"in {place} alone: {shortened(alone, NAMED)}")
         raise MixwrightError(
-            f"--around: the runs mix {', '.join(anchors.domains)} and the fit"
-            f" {', '.join(mixer.domains)}; give runs over the fit's domains"
+            f"--around: domains {'; '.join(where)}; give runs over the fit's domains"
         )
     names = paired(anchors.targets, mixer.targets)
     meant = [names.get(name) for name in anchors.targets]

@@ -80,8 +80,9 @@ def next_round(
     pools = _pools(middle**temperature, strengths, goal, seed, count)
     there = np.concatenate([swarm.weights, near])
     fresh = informative.choose_different(pools, chosen, there)
-    # where the bounds leave fewer mixtures, those that there are come again
-    repeated = np.concatenate([fresh, there])
+    # where the bounds leave fewer mixtures, those inside them come again
+    inside = there[goal.bounds.contain(there)]
+    repeated = np.concatenate([fresh, inside])
     return np.concatenate([np.resize(repeated, (chosen, len(middle))), near])
 
 

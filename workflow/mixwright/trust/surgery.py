@@ -168,7 +168,7 @@ def _shifts(before: Observations, carried: Carried, moved: NDArray[np.bool_]) ->
 
 def _texts(before: Observations, surgery: Surgery) -> dict[str, str]:
     """Target -> the domain whose text it is, of domains that stay."""
-    return {target: name for target, name in before.texts.items() if name in surgery.new}
+    return {target: name for target, name in before.texts.items() if name in surgery.untouched}
 
 
 def _drawn(middle: Array, bounds: Bounds, count: int, seed: Sequence[int]) -> Array:
