@@ -11,6 +11,7 @@ from mixwright.errors import MixwrightError
 from mixwright.learners import LOSS, MIXED, POINTS, PROBABILITY_POINTS, SHARE_POINTS, Metric
 from mixwright.mixture import Array, Domain, Mixture, natural_weights
 from mixwright.simplex.bounds import Bounds
+from mixwright.simplex.geometry import scale_into
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,22 @@ class Goal:
     def natural(self) -> Array:
         """(domains,) weights in proportion to the domains' tokens."""
         return natural_weights(self.domains)
+
+    @property
+    def natural_within(self) -> Array:
+        """(domains,) natural, brought inside the bounds: what a final of natural is trained on."""
+        return scale_into(self.natural, *self.bounds.parts)
+
+    @property
+    def reference(self) -> Array:
+        """(domains,) the mixture that gains are over.
+
+        It is natural. For the worst target it is natural brought inside the bounds, as in what is
+        minimised.
+        """
+        if self.worst:
+            return self.natural_within
+        return self.natural
 
     def passes(self, weights: Array) -> dict[str, float | None]:
         """Returns domain -> passes over it at (domains,) weights; None: its tokens are unknown."""

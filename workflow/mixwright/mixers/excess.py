@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from mixwright.goal import Goal
 from mixwright.mixers.limits import Predictor
 from mixwright.mixture import Array
-from mixwright.simplex.geometry import scale_into
 
 # Targets that the note names.
 NAMED = 6
@@ -42,8 +41,7 @@ class Excess:
             goal: its bounds and its natural mixture.
             importance: (targets,) weights of the targets, 0 for those that do not count.
         """
-        natural = scale_into(goal.natural, *goal.bounds.parts)
-        reference = mixer.predict(natural[None])[0]
+        reference = mixer.predict(goal.natural_within[None])[0]
         return cls(tuple(mixer.targets), importance > 0, reference)
 
     def greatest(self, predicted: Array) -> Array:
@@ -63,7 +61,4 @@ class Excess:
         words = ", ".join(parts)
         if len(order) > NAMED:
             words += f" and {len(order) - NAMED} more"
-        return (
-            f"chosen for the worst target: predicted gains over natural are {words};"
-            " intervals and verdict are of the targets' mean",
-        )
+        return (f"chosen for the worst target: predicted gains over natural are {words}",)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isnan
 
+import pandas as pd
+
 from mixwright.errors import counted
 from mixwright.learners import Learner
 from mixwright.report.answer import Answer, export_line, proposed_by
@@ -11,10 +13,18 @@ from mixwright.report.by_target import Cell
 from mixwright.report.caveats import is_demonstration
 from mixwright.report.choices import choices_of, chosen_among, level_words
 from mixwright.report.comparison import Comparison
+from mixwright.report.conclusion import beside
 from mixwright.report.mixture_words import amount, on_goal, recipe, worth
-from mixwright.report.outside import Outside, none_worse, outside_words
+from mixwright.report.outside import (
+    Outside,
+    measured_outside,
+    none_worse,
+    outside_words,
+    predicted_outside,
+)
 from mixwright.report.proposed import listed
 from mixwright.report.results import Records
+from mixwright.report.worst import WorstComparison
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
 
@@ -38,6 +48,40 @@ class Grounds:
     measured: bool = True
     # mixer -> training tokens of the proxies that it learned from
     cost: Mapping[str, int] = field(default_factory=dict)
+
+
+def grounds_of(
+    scores: pd.DataFrame,
+    targets: Mapping[str, float],
+    learner: Learner,
+    documents: pd.DataFrame | None,
+    surfaces: Records,
+    mixtures: Records,
+) -> Grounds:
+    """Returns what becomes of texts outside the goal: measured on finals, else predicted.
+
+    Args:
+        scores: a SCORES table.
+        targets: target -> weight.
+        learner: what is trained.
+        documents: a DOCUMENTS table; None: there is none.
+        surfaces: fitted laws, which predict it.
+        mixtures: the proposals.
+    """
+    outside = measured_outside(scores, targets, learner, documents)
+    if outside:
+        return Grounds(outside=outside)
+    predicted = predicted_outside(surfaces, targets, _weights(mixtures))
+    return Grounds(outside=predicted, measured=False)
+
+
+def _weights(mixtures: Records) -> dict[str, Mapping[str, float]]:
+    """Mixer -> its mixture, of mixers that have one for all targets."""
+    of_mixer = {}
+    for mixture in mixtures:
+        if "goal" not in mixture:
+            of_mixer[str(mixture["mixer"])] = mixture["weights"]
+    return of_mixer
 
 
 def answer_of_finals(
@@ -78,10 +122,16 @@ def answer_of_finals(
     rivals = max(len(comparison.distinct) - 1, 1)
     gap = comparison.difference(best, REFERENCE, comparisons=rivals)
     if chosen == REFERENCE:
-        return replace(answer, headline=HEADLINES.get(gap.verdict, NO_WINNER))
-    on_targets = on_goal(tuple(study.target_weights))
+        headline = HEADLINES.get(gap.verdict, NO_WINNER)
+        if gap.of:
+            headline = f"{headline.rstrip('.')} on its worst target."
+        return replace(answer, headline=headline)
+    on_targets = gap.of or on_goal(tuple(study.target_weights))
     natural = float(comparison.means[REFERENCE])
     words = worth(_gain(gap), gap.metric, natural, goal=on_targets)
+    if isinstance(comparison, WorstComparison):
+        mean = comparison.of_mean(chosen)
+        words += f"; on the mean of the targets {worth(_gain(mean), mean.metric)}"
     by_mixer = {mixer: record["weights"] for mixer, record in proposals.items()}
     choices = choices_of(
         comparison,
@@ -94,7 +144,11 @@ def answer_of_finals(
     return replace(
         answer,
         headline=_headline(study, chosen, weights, words),
-        sure=(_sure(gap, rivals, comparison.seeded), *_more(study, comparison, chosen, weights)),
+        sure=(
+            _sure(gap, rivals, comparison.seeded),
+            *beside(comparison, chosen),
+            *_more(study, comparison, chosen, weights),
+        ),
         costs=(_given_up(chosen, learner, grounds.cells, gap.seeds), *filter(None, [lost])),
         level=level_words(choices),
         choices=choices,

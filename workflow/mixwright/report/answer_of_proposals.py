@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from mixwright.learners import Learner
 from mixwright.report.answer import Answer, export_line, proposed_by
 from mixwright.report.caveats import is_demonstration
-from mixwright.report.mixture_words import on_goal, recipe, worth
+from mixwright.report.mixture_words import mean_words, on_judged, recipe, worth
 from mixwright.report.outside import Outside, none_worse, outside_words
 from mixwright.report.proposed import Proposed, listed
 from mixwright.study.study import Study
@@ -48,7 +48,10 @@ def answer_of_proposals(
         arm = chosen
         first = by_name[chosen]
         gain = float(first.intervals["gain"]["value"])
-        words = worth(gain, learner.loss, goal=on_goal(tuple(study.target_weights)))
+        on_targets = on_judged(first.intervals, tuple(study.target_weights))
+        words = worth(gain, learner.loss, goal=on_targets) + mean_words(
+            first.intervals, learner.loss
+        )
         headline = f"Train on {recipe(first.weights)}: predicted {words}."
         if is_demonstration(study):
             headline = f"In this demonstration, {recipe(first.weights)} is predicted {words}."

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mixwright.learners import Learner
-from mixwright.report.comparison import compare
+from mixwright.report.comparison import Comparison, compare
 from mixwright.trust.intervals import REFERENCE, Difference
 
 SAME = 1e-6  # weights that differ by less are equal
@@ -56,10 +56,7 @@ def by_target(
     """
     cells = {}
     for target in sorted(targets):
-        rows = None
-        if documents is not None:
-            rows = documents[documents.task == target]
-        comparison = compare(scores, {target: 1.0}, learner, rows)
+        comparison = on_target(scores, target, learner, documents)
         means = comparison.means
         predicted = _predictions(mixtures, target)
         row = {}
@@ -68,6 +65,16 @@ def by_target(
             row[arm] = Cell(float(means[arm]), gap, predicted.get(arm))
         cells[target] = row
     return cells
+
+
+def on_target(
+    scores: pd.DataFrame, target: str, learner: Learner, documents: pd.DataFrame | None
+) -> Comparison:
+    """Compares all mixers on one target; arguments as of `by_target`."""
+    rows = None
+    if documents is not None:
+        rows = documents[documents.task == target]
+    return compare(scores, {target: 1.0}, learner, rows)
 
 
 def tallies(

@@ -164,6 +164,8 @@ def choices_table(choices: Sequence[Choice], among: Sequence[str]) -> str:
         f" mixtures ({', '.join(among)}); all others on this page are for one comparison alone,"
         " and narrower."
     )
+    if choices[0].natural.of:
+        words += " All are of each mixture's worst target."
     title = "Mixtures that do as well on the goal"
     if known:
         title += "; they differ in what they lose outside it"

@@ -4,6 +4,7 @@ from mixwright.errors import counted
 from mixwright.report.choices import level_with
 from mixwright.report.comparison import Comparison
 from mixwright.report.proposed import listed
+from mixwright.report.worst import WorstComparison
 from mixwright.trust.intervals import REFERENCE, Difference
 
 
@@ -26,6 +27,7 @@ def _of_winner(comparison: Comparison, gap: Difference, rivals: int) -> tuple[st
     """The sentences under the headline that names the best mixer."""
     best = gap.arm
     sentences = [f"Its final models are {gap.sentence}{widened(rivals)}."]
+    sentences += beside(comparison, best)
     if "uniform" in comparison.values.index and best != "uniform":
         against = comparison.difference(best, "uniform")
         sentences.append(f"The mixture is {against.sentence}; uniform needs no proxies.")
@@ -36,6 +38,14 @@ def _of_winner(comparison: Comparison, gap: Difference, rivals: int) -> tuple[st
     return tuple(sentences)
 
 
+def beside(comparison: Comparison, arm: str) -> tuple[str, ...]:
+    """Returns a sentence on the mean of the targets, where the worst one is judged."""
+    if not isinstance(comparison, WorstComparison):
+        return ()
+    gap = comparison.of_mean(arm)
+    return (f"On the mean of the targets its final models are {gap.sentence}.",)
+
+
 def _of_no_winner(gap: Difference, rivals: int) -> tuple[str, str]:
     """The headline and the sentence under it, where natural is kept."""
     title = gap.metric.title
@@ -43,7 +53,11 @@ def _of_no_winner(gap: Difference, rivals: int) -> tuple[str, str]:
     if gap.verdict == "identical":
         direction = "higher" if higher else "lower"
         sentence = f"No other mixture reached a {direction} {title} on the targets."
+        if gap.of:
+            sentence = "Every other mixture lost to natural on a target."
         return "Keep the natural mixture.", sentence
+    if gap.of:
+        return _of_no_worst(gap, rivals)
     extreme = "highest" if higher else "lowest"
     start = f"The {extreme} {title} is {gap.arm}'s"
     if gap.verdict == "undecided":
@@ -55,6 +69,15 @@ def _of_no_winner(gap: Difference, rivals: int) -> tuple[str, str]:
         f"{start}, {difference}, {interval}. The interval contains zero, so this may be luck."
     )
     return "No mixture is clearly better than natural.", sentence
+
+
+def _of_no_worst(gap: Difference, rivals: int) -> tuple[str, str]:
+    """The same where the worst target is judged."""
+    sentence = f"Of all mixtures {gap.arm}'s does best on its worst target: {gap.sentence}"
+    if gap.verdict == "undecided":
+        return "Too few seeds to choose a mixture.", f"{sentence}."
+    headline = "No mixture is clearly better than natural on its worst target."
+    return headline, f"{sentence}{widened(rivals)}. The interval contains zero."
 
 
 def widened(comparisons: int) -> str:

@@ -105,7 +105,7 @@ def predicted_part(summary: Summary) -> str:
     for arm in summary.arms:
         if "gain" in arm.intervals:
             intervals[arm.mixer] = arm.intervals
-            gap = arm.natural
+            gap = arm.foreseen
             measured[arm.mixer] = f"{signed(gap.value)} {interval_of(gap)}".strip()
     losses: dict[str, dict[str, float]] = {}
     for target, row in summary.by_target.items():

@@ -33,7 +33,7 @@ def gain_words(intervals: Mapping[str, object], measured: Difference) -> str:
     came = measured.value if metric.higher else -measured.value
     held = "holds" if gain["low"] <= came <= gain["high"] else "does not hold"
     return (
-        f"It predicted a gain of {_signed(gain['value'], metric)}"
+        f"It predicted a gain{measured.of} of {_signed(gain['value'], metric)}"
         f" [{gain['low']:.3f}, {gain['high']:.3f}], which {held} the {_signed(came, metric)} that"
         " the final models came to."
     )

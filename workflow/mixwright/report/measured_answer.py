@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mixwright.learners import Metric
 from mixwright.report.answer import Answer, export_line, proposed_by
-from mixwright.report.mixture_words import on_goal, recipe, worth
+from mixwright.report.mixture_words import mean_words, on_judged, recipe, worth
 from mixwright.report.proposed import Proposed, listed
 from mixwright.trust.intervals import REFERENCE
 
@@ -51,7 +51,12 @@ def answer_of_swarm(
         return Answer(headline, (guess, *sure))
     headline = f"Train on {recipe(first.weights)}: what it gains over natural is unknown."
     if first.verdict == "better" and gain:
-        words = worth(float(gain["value"]), metric, natural, goal=on_goal(targets))
+        if "mean" in first.intervals:
+            # natural's number is of the mean
+            natural = None
+        on_targets = on_judged(first.intervals, targets)
+        words = worth(float(gain["value"]), metric, natural, goal=on_targets)
+        words += mean_words(first.intervals, metric)
         headline = f"Train on {recipe(first.weights)}: predicted {words}."
     by_name = {proposal.name: proposal.weights for proposal in proposals}
     return Answer(

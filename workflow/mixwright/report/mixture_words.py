@@ -4,11 +4,12 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mixwright.errors import counted
 from mixwright.learners import PERCENT, Metric
 from mixwright.report.proposed import listed
-from mixwright.trust.intervals import REFERENCE
+from mixwright.trust.intervals import REFERENCE, of_worst
 
 # Domains that the first sentence names, and their letters, at most; the block below it has all.
 NAMED, LETTERS = 4, 64
@@ -93,6 +94,26 @@ def on_goal(targets: Sequence[str]) -> str:
     if len(targets) > NAMED or len(names) > LETTERS:
         return f" on the {len(targets)} targets of the goal"
     return f" on {names}"
+
+
+def on_judged(intervals: Mapping[str, Any], targets: Sequence[str]) -> str:
+    """Returns what a predicted gain is of, as the end of a sentence.
+
+    Args:
+        intervals: what a proposal's file holds under `intervals`.
+        targets: those of the goal.
+    """
+    if "worst_target" in intervals:
+        return of_worst(str(intervals["worst_target"]))
+    return on_goal(targets)
+
+
+def mean_words(intervals: Mapping[str, Any], metric: Metric) -> str:
+    """Returns the predicted gain of the targets' mean, for a sentence; empty: it is `gain`."""
+    if "mean" not in intervals:
+        return ""
+    gain = intervals["mean"]["gain"]
+    return f"; on the mean of the targets {worth(float(gain['value']), metric)}"
 
 
 def amount(value: float, metric: Metric) -> str:

@@ -104,7 +104,7 @@ def _undecided(comparison: Comparison, gap: Difference, rivals: int) -> tuple[st
     needed = seeds_to_tell(gap, len(comparison.distinct), rivals)
     if needed is None:
         return _more(gap, rivals, words, "text of the targets")
-    start = f"{gap.arm} came {words} {_side(gap)} natural."
+    start = f"{gap.arm} came {words} {_side(gap)} natural{gap.of}."
     if needed <= gap.seeds:
         return (f"{start} {counted(gap.seeds, 'seed')} would usually tell so much.",)
     price = "" if needed <= MANY else " So small a difference is seldom worth that."
@@ -128,7 +128,7 @@ def _told_apart(gap: Difference, comparison: Comparison, level: Sequence[str]) -
     if gap.identical:
         return f"{start}: {gap.arm} is the same mixture."
     words = f"{abs(gap.value):.3f} {gap.metric.unit}".rstrip()
-    apart = f"{gap.arm}, the next best, is {words} behind {gap.reference}"
+    apart = f"{gap.arm}, the next best, is {words} behind {gap.reference}{gap.of}"
     needed = seeds_to_tell(gap, len(comparison.distinct))
     if needed is None:
         return f"{start}: {apart}, which is within the error."
@@ -144,8 +144,8 @@ def _more(gap: Difference, rivals: int, words: str, what: str) -> tuple[str, ...
     if factor is None or isnan(factor):
         return ()
     return (
-        f"{gap.arm} came {words} {_side(gap)} natural. The error over the {what} decides: about"
-        f" {ceil(factor)} times as much would tell. {RELIES}",
+        f"{gap.arm} came {words} {_side(gap)} natural{gap.of}. The error over the {what} decides:"
+        f" about {ceil(factor)} times as much would tell. {RELIES}",
     )
 
 

@@ -180,6 +180,9 @@ def _arm_json(arm: ArmSummary) -> dict[str, Any]:
     content["uniform"] = None
     if arm.uniform is not None:
         content["uniform"] = _difference_json(arm.uniform)
+    del content["worst"]
+    if arm.worst is not None:
+        content["worst"] = _difference_json(arm.worst)
     return content | {"sentence": arm.sentence, "notes": list(arm.notes)}
 
 

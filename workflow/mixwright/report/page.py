@@ -66,7 +66,7 @@ def _evidence(summary: Summary) -> str:
     arm = summary.arm(named)
     parts = [
         order_words(named, arm.rank_correlation),
-        gain_words(arm.intervals, arm.natural),
+        gain_words(arm.intervals, arm.foreseen),
         noise_words(summary.signals, summary.targets),
     ]
     return " ".join(filter(None, parts))

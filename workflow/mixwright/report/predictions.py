@@ -44,7 +44,7 @@ def predicted_gains(
     """
     rows = []
     for mixer, ends in forecasts(intervals).items():
-        row = [escape(mixer), ranged(ends["objective"], 3), _gain(ends, metric)]
+        row = [_named(mixer, ends), ranged(ends["objective"], 3), _gain(ends, metric)]
         if measured is not None:
             row.append(measured[mixer])
         rows.append(row)
@@ -55,8 +55,11 @@ def predicted_gains(
     if measured is not None:
         heads.append("measured (finals), minus natural")
     where = _in_unit(metric.unit)
+    what = "Means over the targets"
+    if any("worst_target" in ends for ends in intervals.values()):
+        what = "Of the target that gains least, which stands below each mixer"
     reading = (
-        f"Means over the targets, {where}. {sign_words(metric)} Predictions are for the proxies'"
+        f"{what}, {where}. {sign_words(metric)} Predictions are for the proxies'"
         " size and length, and their losses no forecast of the final models' losses."
         " Their 95% intervals come from refits to resampled losses: they include the noise of the"
         " runs and the error on held-out runs, but not what larger models do differently."
@@ -64,6 +67,13 @@ def predicted_gains(
     )
     content = table(heads, rows, "What each mixer predicts of its own proposal") + note(reading)
     return content + apart
+
+
+def _named(mixer: str, ends: Intervals) -> str:
+    """A mixer, and below it the target that its numbers are of, where it is one."""
+    if "worst_target" not in ends:
+        return escape(mixer)
+    return f"{escape(mixer)}<br><small>{escape(ends['worst_target'])}</small>"
 
 
 def predicted_losses(

@@ -13,7 +13,7 @@ import pandas as pd
 from mixwright.corpus.counts import Extent, extents
 from mixwright.learners import TEXT, Learner
 from mixwright.report.answer import NO_ANSWER, Answer
-from mixwright.report.answer_of_finals import Grounds, answer_of_finals
+from mixwright.report.answer_of_finals import answer_of_finals, grounds_of
 from mixwright.report.answered import (
     FinalAnswers,
     ProxyAnswers,
@@ -39,13 +39,13 @@ from mixwright.report.limits import limits_of
 from mixwright.report.mixture_words import mixture_of
 from mixwright.report.next_steps import after_finals, after_transfer
 from mixwright.report.notes import shared_notes, with_mixtures
-from mixwright.report.outside import measured_outside, predicted_outside
 from mixwright.report.rate_caveats import rate_caveats
 from mixwright.report.results import Records
 from mixwright.report.size_caveats import size_caveats
 from mixwright.report.speed import Speed
 from mixwright.report.text_caveats import text_caveats
 from mixwright.report.totals import totals
+from mixwright.report.worst import candidates_of, worst_gaps
 from mixwright.report.your_data import DataRow, data_rows, target_lines
 from mixwright.study.study import Study
 from mixwright.trust.intervals import REFERENCE, Difference
@@ -70,6 +70,15 @@ class ArmSummary:
     # Of the proposal, from refits of its mixer, before any final was trained.
     intervals: Mapping[str, Any] = field(default_factory=dict)
     tally: Tally | None = None
+    # From natural on the target that gains least; None: the goal is the mean.
+    worst: Difference | None = None
+
+    @property
+    def foreseen(self) -> Difference:
+        """What came of the gain that its mixer predicted."""
+        if self.worst is not None and "worst_target" in self.intervals:
+            return self.worst
+        return self.natural
 
     @property
     def measured(self) -> str:
@@ -95,6 +104,8 @@ class ArmSummary:
             value = self.scores[metric.name]
             return f"{self.mixer}: what all others are compared with, {value:.3f} {metric.unit}"
         sentence = f"{self.mixer}: {self.natural.sentence}"
+        if self.worst is not None:
+            sentence += f"; {self.worst.sentence}"
         if self.uniform is None or self.mixer == self.uniform.reference:
             return sentence
         return f"{sentence}; {self.uniform.sentence}"
@@ -191,7 +202,7 @@ def summarise(
     targets, learner = study.target_weights, learner_of(study)
     comparison = compare(scores, targets, learner, documents)
     cells = by_target(scores, targets, learner, documents, mixtures)
-    candidates = comparison.without(_references(study, comparison))
+    candidates = candidates_of(study, learner, comparison, scores, documents)
     headline, detail, chosen = conclude(candidates)
     signals = target_signals(design, minimised_losses(losses, study.chosen))
     sizes = extents(domains)
@@ -203,9 +214,8 @@ def summarise(
         *rate_caveats(transfer),
     ]
     facts = dict(provenance or {}) | totals(study, design, scores, comparison)
-    cost = _cost(design, reads or {})
-    grounds = _grounds(scores, targets, learner, documents, surfaces, mixtures)
-    grounds = replace(grounds, cells=cells, cost=cost)
+    grounds = grounds_of(scores, targets, learner, documents, surfaces, mixtures)
+    grounds = replace(grounds, cells=cells, cost=_cost(design, reads or {}))
     return Summary(
         study=str(study.config["study"]),
         headline=headline,
@@ -217,9 +227,10 @@ def summarise(
             mixtures,
             second=objective(scores, targets, learner.second.name).mean(axis=1),
             design=design,
-            cost=cost,
+            cost=grounds.cost,
             ranks=_ranks(validation, targets),
             counts=tallies(cells, mixtures),
+            worst=worst_gaps(candidates),
         ),
         method=method_of(comparison),
         caveats=serious_first(caveats),
@@ -238,31 +249,6 @@ def summarise(
         limits=_limits(study, mixtures, candidates, chosen, sizes),
         lost_targets=target_lines(texts or {}),
     )
-
-
-def _grounds(
-    scores: pd.DataFrame,
-    targets: Mapping[str, float],
-    learner: Learner,
-    documents: pd.DataFrame | None,
-    surfaces: Records,
-    mixtures: Records,
-) -> Grounds:
-    """What becomes of texts outside the goal: measured on finals, else predicted by a surface."""
-    outside = measured_outside(scores, targets, learner, documents)
-    if outside:
-        return Grounds(outside=outside)
-    predicted = predicted_outside(surfaces, targets, _weights(mixtures))
-    return Grounds(outside=predicted, measured=False)
-
-
-def _weights(mixtures: Records) -> dict[str, Mapping[str, float]]:
-    """Mixer -> its mixture, of mixers that have one for all targets."""
-    of_mixer = {}
-    for mixture in mixtures:
-        if "goal" not in mixture:
-            of_mixer[str(mixture["mixer"])] = mixture["weights"]
-    return of_mixer
 
 
 def _limits(
@@ -300,6 +286,7 @@ def _arms(
     cost: Mapping[str, int],
     ranks: Mapping[str, float],
     counts: Mapping[str, Tally],
+    worst: Mapping[str, Difference],
 ) -> tuple[ArmSummary, ...]:
     """The mixers' summaries, the best first; arguments that are no tables have a value a mixer."""
     proposals = {mixture["mixer"]: mixture for mixture in mixtures if "goal" not in mixture}
@@ -322,15 +309,10 @@ def _arms(
             notes=with_mixtures(shared_notes(mixer, mixtures), design),
             intervals=proposal.get("intervals", {}),
             tally=counts.get(mixer),
+            worst=worst.get(mixer),
         )
         arms.append(arm)
     return tuple(arms)
-
-
-def _references(study: Study, comparison: Comparison) -> list[str]:
-    """Mixers that stand outside the goal's bounds on purpose, and cannot be the answer."""
-    arms = [str(arm) for arm in comparison.values.index]
-    return [arm for arm in arms if not study.method(arm).bounded]
 
 
 def _cost(design: pd.DataFrame, reads: Mapping[str, Sequence[str]]) -> dict[str, int]:

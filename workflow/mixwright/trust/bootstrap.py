@@ -1,7 +1,7 @@
 """How far to trust a proposal: its intervals, by refits of the mixer to resampled losses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import nan, sqrt
 from typing import Any, cast
@@ -17,8 +17,9 @@ from mixwright.mixers.base import Mixer, Proposer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.trust.cost import Cost, question_error
-from mixwright.trust.evidence import CANNOT, Evidence, HeldOut, weigh
-from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval
+from mixwright.trust.evidence import CANNOT, Evidence
+from mixwright.trust.intervals import LEVEL, REFERENCE, Difference, Interval, OfWorst
+from mixwright.trust.judged import Judged, evidence_of, gained
 from mixwright.trust.noise import NoiseFloor, noise_of
 from mixwright.trust.notes import barred, of_form, of_refits, silent, silent_targets, untried
 from mixwright.trust.refits import SECOND, Refits
@@ -39,7 +40,8 @@ class Bootstrap:
     """Intervals of one proposal at the scale the mixer saw.
 
     The objective, its gain and its noise are in the unit of `metric`; targets on the scale that
-    mixers minimise.
+    mixers minimise. Where the goal is its worst target they are those of `worst`, the target that
+    gains least; both ends of the gain are the least over the targets.
     """
 
     # of the fit to the runs as measured
@@ -48,7 +50,7 @@ class Bootstrap:
     weights: Mapping[str, Interval]
     # target -> its loss at the proposal
     predicted: Mapping[str, Interval]
-    # the goal's weighted mean of them
+    # the goal's weighted mean of them, or the one of the worst target
     objective: Interval
     # by how much the objective is better at the proposal than at natural, paired
     gain: Interval
@@ -63,6 +65,10 @@ class Bootstrap:
     metric: Metric = LOSS
     # standard error of one run's objective by its questions alone; None: unknown
     question_error: float | None = None
+    # the target that gains least, where the goal is its worst target
+    worst: str = ""
+    # `objective` and `gain` of the targets' mean, beside those of the worst target
+    of_mean: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
     def difference(self) -> Difference:
@@ -74,7 +80,7 @@ class Bootstrap:
         if self.metric.higher:
             ends = (gain.low, gain.high)
             value = gain.value
-        return Difference(
+        difference = Difference(
             arm=self.proposal.mixer,
             reference=REFERENCE,
             value=value,
@@ -86,6 +92,9 @@ class Bootstrap:
             identical=gain.value == gain.low == gain.high == 0,
             metric=self.metric,
         )
+        if self.worst:
+            return OfWorst(**vars(difference), target=self.worst)
+        return difference
 
     @property
     def verdict(self) -> str:
@@ -134,7 +143,7 @@ class Bootstrap:
         evidence = None
         if self.evidence is not None:
             evidence = self.evidence.as_json()
-        return {
+        content = {
             "level": LEVEL,
             "draws": self.draws,
             "weights": _ends(self.weights),
@@ -145,6 +154,10 @@ class Bootstrap:
             "verdict": self.verdict,
             "evidence": evidence,
         }
+        if self.worst:
+            mean = {name: vars(interval) for name, interval in self.of_mean.items()}
+            content |= {"worst_target": self.worst, "mean": mean}
+        return content
 
 
 def propose(
@@ -213,6 +226,9 @@ def bootstrap(
 
     Where the runs cannot speak of the proposal, the evidence says so in place of a verdict.
 
+    Where the goal is its worst target, objective and gain are those of the target that gains least
+    over natural inside the bounds (`mixwright.trust.judged`).
+
     Args:
         full: the mixer, fitted to `observations`.
         draws: refits; a mixer that takes long is given fewer, and a note says so.
@@ -234,17 +250,24 @@ def bootstrap(
     if goal.risk is not None:
         proposal = less_risky(refitting, refits, goal, proposal, cost)
         refits = Refits.of(refitting, goal, proposal, done)
-    noise = noise_of(observations, cost(observations.losses))
+    judged = Judged.by_mean(cost)
+    if goal.worst:
+        judged = Judged.by_worst(goal, observations, refits)
     # the errors of the form at two near mixtures are not independent
-    apart = np.linalg.norm(proposal.weights - goal.natural)
+    apart = np.linalg.norm(proposal.weights - goal.reference)
     distance = _distance(observations.weights[rows])
     points = 2 * sqrt(min(1.0, float(apart / distance)))
-    gain = refits.around([-1, 1], cost, noise, points)
-    form_error = refits.form_error([-1, 1], cost, noise, points)
-    metric = cost.readout.metric
-    evidence = _evidence(refits, observations.only(rows), goal, proposal, cost)
-    opinion = refits.opinion(cost, metric, gain)
-    doubts = of_form(proposal.mixer, gain, form_error, done, metric)
+    result = gained(judged, refits, observations, points)
+    gain, noise = result.gain, result.noise
+    of_mean = {}
+    if goal.worst:
+        beside = gained(Judged.by_mean(cost), refits, observations, points)
+        of_mean = {"objective": beside.objective, "gain": beside.gain}
+    metric = result.cost.readout.metric
+    read = observations.only(rows)
+    evidence = evidence_of(refits, read, goal, proposal.weights, judged, metric.unit)
+    opinion = refits.opinion(judged.of_points, metric, gain, result.of)
+    doubts = of_form(proposal.mixer, gain, result.form_error, done, metric)
     if noise is None or not evidence.enough:
         # without repeats the noise of a run is part of it, and a note says so
         doubts = ()
@@ -254,7 +277,7 @@ def bootstrap(
         proposal=proposal,
         weights=refits.weights_around(proposal.weights, goal),
         predicted=_by_target(refits, observations, goal),
-        objective=cost.objective(refits.around([1, 0], cost, noise)),
+        objective=result.objective,
         gain=gain,
         draws=done,
         noise=noise,
@@ -272,7 +295,9 @@ def bootstrap(
         ),
         evidence=evidence,
         metric=metric,
-        question_error=question_error(cost.readout, observations),
+        question_error=question_error(result.cost.readout, observations),
+        worst=result.worst,
+        of_mean=of_mean,
     )
 
 
@@ -285,37 +310,9 @@ def _by_target(refits: Refits, observations: Observations, goal: Goal) -> dict[s
             continue
         only = partial(np.take, indices=column, axis=-1)
         floor = noise_of(observations, observations.losses[:, column])
-        intervals[target] = refits.around([1, 0], only, floor)
+        form_error = refits.form_error([1, 0], only, floor)
+        intervals[target] = refits.around([1, 0], only, form_error)
     return intervals
-
-
-def _evidence(
-    refits: Refits,
-    runs: Observations,
-    goal: Goal,
-    proposal: Proposal,
-    cost: Cost,
-) -> Evidence:
-    """What the runs that the mixer read tell of its proposal."""
-    actual, predicted = refits.predictions(cost)
-    held_out = HeldOut(
-        runs=runs.runs,
-        weights=runs.weights,
-        actual=actual,
-        predicted=predicted,
-        odd=refits.odd.odd,
-    )
-    predicted_at = np.nan
-    if refits.same_length:
-        predicted_at = float(cost(refits.full[0]))
-    return weigh(
-        held_out,
-        goal.names,
-        np.array(proposal.weights),
-        goal.natural,
-        predicted_at,
-        cost.readout.metric.unit,
-    )
 
 
 def _ends(intervals: Mapping[str, Interval]) -> dict[str, list[float]]:

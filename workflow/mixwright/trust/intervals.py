@@ -48,6 +48,11 @@ class Difference:
     metric: Metric = LOSS
 
     @property
+    def of(self) -> str:
+        """What it is of, as words after the reference; empty: the mean of the targets."""
+        return ""
+
+    @property
     def verdict(self) -> str:
         """`better`, `worse`, `not distinguishable`, `identical`, or `undecided`.
 
@@ -73,18 +78,38 @@ class Difference:
         """
         unit = f" {self.metric.unit}".rstrip()
         size = f"{abs(self.value):.3f}{unit}"
+        reference = f"{self.reference}{self.of}"
         if self.verdict == "identical":
             return f"the same mixture as {self.reference}"
         if self.verdict == "undecided":
             side = "above"
             if self.value < 0:
                 side = "below"
-            return f"{size} {side} {self.reference}, but one seed cannot tell that from luck"
+            return f"{size} {side} {reference}, but one seed cannot tell that from luck"
         if self.verdict == "not distinguishable":
             interval = f"[{self.low:+.3f}, {self.high:+.3f}]"
-            return f"not distinguishable from {self.reference} ({interval}{unit})"
+            return f"not distinguishable from {reference} ({interval}{unit})"
         near, far = sorted((abs(self.low), abs(self.high)))
-        return f"{self.verdict} than {self.reference} by {size} [{near:.3f}, {far:.3f}]"
+        return f"{self.verdict} than {reference} by {size} [{near:.3f}, {far:.3f}]"
+
+
+@dataclass(frozen=True)
+class OfWorst(Difference):
+    """A difference on the target that gains least over the reference, in that target's metric."""
+
+    # its name; empty where two arms are compared that may have different ones
+    target: str = ""
+
+    @property
+    def of(self) -> str:
+        """What it is of, as words after the reference."""
+        return of_worst(self.target)
+
+
+def of_worst(target: str) -> str:
+    """Returns ` on the worst target (NAME)`; without a name ` on the worst target`."""
+    name = f" ({target})" if target else ""
+    return f" on the worst target{name}"
 
 
 def rank_interval(first: Array, second: Array) -> Interval:

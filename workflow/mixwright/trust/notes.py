@@ -38,6 +38,8 @@ def barred(goal: Goal) -> tuple[str, ...]:
     """Returns a note where natural, which the gain is over, lies outside the bounds."""
     if goal.bounds.contain(goal.natural[None])[0]:
         return ()
+    if goal.worst:
+        return ("natural lies outside the bounds: the gain is over natural brought inside them",)
     return ("natural lies outside the bounds: the gain is over a mixture they bar",)
 
 

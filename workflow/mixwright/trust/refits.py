@@ -42,7 +42,8 @@ Reading = Callable[[Array], Array]
 class Refits:
     """What the full fit and its refits predict at some points, nats/token.
 
-    Point 0 is the proposal, point 1 is natural, and from 2 on they are the runs that it read.
+    Point 0 is the proposal, point 1 is natural (`Goal.reference`), and from 2 on they are the runs
+    that it read.
     """
 
     # (points, targets) by the full fit
@@ -75,7 +76,7 @@ class Refits:
         """Refits a mixer `draws` times to the runs that it read."""
         full, observations, rows = refitting.full, refitting.observations, refitting.rows
         held_out = refitting.residuals
-        mixtures = np.stack([proposal.weights, goal.natural])
+        mixtures = np.stack([proposal.weights, goal.reference])
         total = float(np.median(observations.tokens[rows]))
         amounts = full.amounts_at(goal, mixtures, total)
         of_runs = full.amounts_of(observations)[rows]
@@ -106,13 +107,7 @@ class Refits:
             opponent=opponent,
         )
 
-    def around(
-        self,
-        signs: Sequence[int],
-        reading: Reading,
-        noise: NoiseFloor | None,
-        points: float = 1.0,
-    ) -> Interval:
+    def around(self, signs: Sequence[int], reading: Reading, form_error: float) -> Interval:
         """Returns a signed sum over proposal and natural of what is read of their losses.
 
         Its variance is that of the refits, plus the squares of their bias, of what the mixer
@@ -122,16 +117,14 @@ class Refits:
             signs: of the proposal and of natural: [1, 0] is the loss at the proposal,
                 [-1, 1] the gain over natural.
             reading: what is read of the losses.
-            noise: of one run, which counts for nothing that the mixer cannot follow.
-            points: independent points that what the mixer cannot follow counts for.
+            form_error: what `form_error` returns.
         """
         sign = np.array(signs)
         value = float(sign @ reading(self.full[:2]))
         drawn = reading(self.losses)
         sums = drawn[:, :2] @ sign
-        form = self.form_error(signs, reading, noise, points)
         bias = sums.mean() - value
-        variance = sums.var(ddof=1) + bias**2 + form**2
+        variance = sums.var(ddof=1) + bias**2 + form_error**2
         error = np.sqrt(variance)
         quantile = stdtrit(len(drawn) - 1, (1 + LEVEL) / 2)
         half = float(quantile * error)
@@ -144,17 +137,32 @@ class Refits:
         noise: NoiseFloor | None,
         points: float = 1.0,
     ) -> float:
-        """Returns the standard error of the same sum by what the mixer's form cannot follow."""
+        """Returns the standard error of the same sum by what the mixer's form cannot follow.
+
+        Args:
+            signs: as in `around`.
+            reading: what is read of the losses.
+            noise: of one run, which counts for nothing that the mixer cannot follow.
+            points: independent points that what the mixer cannot follow counts for.
+        """
         sign = np.array(signs)
         unexplained = self._unexplained(reading(self.losses), reading, noise)
         variance = points * self._extrapolated(sign) * unexplained
         return sqrt(variance + self._apart(sign, reading) ** 2)
 
-    def opinion(self, reading: Reading, metric: Metric, gain: Interval) -> tuple[str, ...]:
+    def opinion(
+        self, reading: Reading, metric: Metric, gain: Interval, of: str = ""
+    ) -> tuple[str, ...]:
         """What the other form says of the gain, in words; nothing where none was asked.
 
         Of the law itself it is said only where it decides: the law claims a gain that the other
         form denies.
+
+        Args:
+            reading: what the gain is read by.
+            metric: what it is a number of.
+            gain: of the mixer.
+            of: what it is of, as words after natural; empty: the mean of the targets.
         """
         if self.second is None:
             return ()
@@ -164,7 +172,7 @@ class Refits:
         if metric.higher:
             way = -1
         unit = f" {metric.unit}".rstrip()
-        theirs = f"{way * second_gain:+.3f}{unit} against natural"
+        theirs = f"{way * second_gain:+.3f}{unit} against natural{of}"
         numbers = f"{theirs}, by its own {-way * gain.value:+.3f}"
         words = f"a second opinion: by {self.opponent}'s law this mixture is {numbers}"
         if self.opponent == THIRD:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mixwright.goal import Goal, Proposal
 from mixwright.mixture import Array
-from mixwright.simplex.geometry import scale_into, settle
+from mixwright.simplex.geometry import settle
 from mixwright.trust.cost import Cost
 from mixwright.trust.refits import Refits
 from mixwright.trust.refitting import Refitting
@@ -44,7 +44,7 @@ def less_risky(
     full = refitting.full
     optima = refits.weights
     total = float(np.median(refitting.observations.tokens[refitting.rows]))
-    natural = scale_into(goal.natural, *goal.bounds.parts)
+    natural = goal.natural_within
     candidates = candidates_of(goal, natural, proposal.weights, optima)
     mixtures = np.vstack([candidates, natural])
     amounts = full.amounts_at(goal, mixtures, total)
