@@ -32,6 +32,7 @@ from surgery import with_more
 from mixwright import mixers
 from mixwright.designs import dirichlet
 from mixwright.goal import Goal
+from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.loss_tables import read_observations
 from mixwright.mixture import Array, Domain, Mixture
 from mixwright.observations import Observations
@@ -250,7 +251,8 @@ def operated(workshop: Workshop, way: str) -> Iterator[str]:
         f"{len(changed.runs)} runs in the new study, of which this call trained"
         f" {workshop.stored() - trained}; {len(needed[0])} are needed"
     )
-    carried = read_observations([to / "mixtures.csv"], [to / "losses.csv"])
+    losses = ColumnOptions(unit=["nats/token"])
+    carried = read_observations([to / "mixtures.csv"], [to / "losses.csv"], options=losses)
     laws = {
         "new swarm": workshop.trained(redo),
         "carried": carried,

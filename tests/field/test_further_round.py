@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mixwright.__main__ import main
+from mixwright.learners import LOSS
 from mixwright.measured.loss_tables import read_observations
 from mixwright.proposals.fits import Fit
 from planted_swarm import TARGETS, plant
@@ -44,6 +45,16 @@ def test_a_further_round_is_written_as_a_first_one_is(fit, tmp_path, caplog):
     assert "m031 to m036 lie around the optima of 6 refits" in caplog.text
     assert "next: train a proxy on each line" in caplog.text
     assert f"--mixtures MIXTURES {tmp_path / 'more.csv'} --losses LOSSES new_losses" in caplog.text
+
+
+def test_what_numbers_are_and_the_mixer_are_typed_on(tmp_path, caplog):
+    caplog.set_level("INFO")
+    metrics = dict.fromkeys(TARGETS, replace(LOSS, unit="bits/byte"))
+    seen = replace(plant(3, runs=24).seen, metrics=metrics)
+    Fit.of(seen, "log-linear").save(tmp_path / "fit")
+    design(tmp_path / "fit", tmp_path)
+    assert f"new_losses.csv --unit {TARGETS[0]}=bits/byte" in caplog.text
+    assert "--mixer log-linear --to NEW_FIT" in caplog.text
 
 
 def test_both_rounds_are_fitted_together(fit, tmp_path):

@@ -118,10 +118,19 @@ def test_what_cannot_be_done_is_refused_in_one_line(tmp_path, monkeypatch, capsy
     assert len(lines) == 1 and message in lines[0]
 
 
-def test_a_study_lists_what_it_has_and_what_is_to_be_trained(tmp_path, small_study):
+def test_what_numbers_are_is_typed_on(typed, caplog):
+    caplog.set_level("INFO")
+    typed("--drop", "wiki", "--runs", "2", "--unit", "prose=bits/byte")
+    assert "--unit prose=bits/byte questions=nats/token --mixer" in caplog.text
+
+
+def test_a_study_lists_what_it_has_and_what_is_to_be_trained(tmp_path, small_study, caplog):
+    caplog.set_level("INFO")
     folder, weights = small_study
     words = ("--drop", "d05", "--runs", "3", "--to", tmp_path / "changed")
     assert run("surgery", "--study", folder / "study.json", *words) == 0
+    # whatever its targets are called, the tables hold losses
+    assert "new_losses.csv --unit nats/token --mixer" in caplog.text
     listed = yaml.safe_load((tmp_path / "changed" / "listed.yaml").read_text())["designs"]
     assert listed["swarm"] == {"runs": 0}
     without = weights[weights["d05"] == 0]

@@ -32,10 +32,15 @@ class ColumnOptions:
     metric: list[str] = field(default_factory=list)
 
     @property
+    def say_metrics(self) -> bool:
+        """Whether it is said what numbers of targets are."""
+        return any((self.higher_better, self.unit, self.metric))
+
+    @property
     def any(self) -> bool:
         """Whether anything is said."""
-        lists = (self.domains, self.targets, self.higher_better, self.unit, self.metric)
-        return self.key is not None or any(lists)
+        named = any((self.domains, self.targets))
+        return self.key is not None or named or self.say_metrics
 
 
 NOTHING = ColumnOptions()

@@ -21,6 +21,7 @@ from mixwright.errors import MixwrightError, counted
 from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.metric_words import words_of_metrics
 from mixwright.measured.wide import write_rows
 from mixwright.mixture import Array, digest
 from mixwright.proposals.fits import Fit
@@ -164,13 +165,16 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
         log.info("design: %d of them stand there before; train these with other seeds", equal)
     for note in options.notes(fit.source):
         log.info("design: %s", note)
-    options_to_read = f" {words}" if words else ""
+    if fit.runs.metrics:
+        words += f" {words_of_metrics(fit.runs.targets, fit.runs.metrics)}"
+    options_to_read = f" {words.strip()}" if words else ""
     log.info(
         "design: next: train a proxy on each line, write new_losses.csv (the id, then a column a"
         " target), and run mixwright fit --mixtures MIXTURES %s --losses LOSSES new_losses.csv%s"
-        " --mixer effective-data --to NEW_FIT; MIXTURES and LOSSES are the tables of the fit",
+        " --mixer %s --to NEW_FIT; MIXTURES and LOSSES are the tables of the fit",
         to,
         options_to_read,
+        fit.name,
     )
 
 

@@ -16,6 +16,7 @@ from mixwright.files import written
 from mixwright.learners import LOSS
 from mixwright.measured.decisions import NOTHING, ColumnOptions
 from mixwright.measured.loss_tables import read_observations
+from mixwright.measured.metric_words import words_of_metrics
 from mixwright.measured.wide import write_wide
 from mixwright.mixture import Mixture, natural_weights
 from mixwright.observations import Observations
@@ -79,15 +80,17 @@ def surgery(
         middle = natural_weights(sizes)
     wanted = needed(evidence, Bounds.of(sizes, **limits), middle, seed, runs)
     chosen = _designed(evidence, wanted)
-    words = words_to_read(_carried(evidence).cells(), chosen.names)
+    words = [words_to_read(_carried(evidence).cells(), chosen.names)]
+    if study is not None or columns.say_metrics:
+        words.append(words_of_metrics(observations.targets, observations.metrics))
     to.mkdir(parents=True, exist_ok=True)
     _write(to, evidence, chosen)
     if study is not None:
         _write_listed(to, evidence, chosen)
     for line in _lines(evidence, wanted):
         log.info("surgery: %s", line)
-    options = f" {words}" if words else ""
-    log.info("surgery: %s", _next_step(to, len(wanted.weights), options))
+    options = [f" {word}" for word in words if word]
+    log.info("surgery: %s", _next_step(to, len(wanted.weights), "".join(options)))
 
 
 def _observations(
