@@ -23,10 +23,11 @@ STUDY: dict[str, Any] = {
     "targets": {"held": {"source": "files", "files": "held.jsonl"}},
     "tokenizer": {"folder": "checkpoint"},
     "proxy": {"init": "checkpoint", "tokens": 4096, "batch": 4},
-    "designs": {"repeat": {"runs": 2}},
+    "designs": {"swarm": {"runs": 10}, "repeat": {"runs": 2}},
     "evaluation": {"tokens": 512, "steps": 1, "final_tokens": 512},
     "final": {"init": "checkpoint", "context": 32, "batch": 4, "seeds": [1], "per_job": 4},
     "mixers": {"natural": {}, "uniform": {}},
+    "merged": {},
     "goal": {"tokens": 2048, "seen": {"web": 500_000}},
 }
 
@@ -92,6 +93,15 @@ def test_proxies_and_finals_have_the_shape_of_the_checkpoint(finished):
         model = AutoModelForCausalLM.from_pretrained(finished.folder / row["folder"])
         assert model.config.rms_norm_eps == 1e-6
         assert model.config.max_position_embeddings == 64
+
+
+def test_merged_proxies_begin_at_the_checkpoint(finished):
+    merged = json.loads((finished.folder / "results/continued/merged.json").read_text())
+    assert merged["start"] == "checkpoint" and merged["runs"] == 10
+    # the very loss of a proxy that was trained a little, and not of random weights
+    assert abs(merged["excess"]) < 1.0
+    report = (finished.folder / "results/continued/report/summary.html").read_text()
+    assert "Merged proxies" in report
 
 
 def test_natural_counts_what_the_checkpoint_has_read(finished):
