@@ -27,7 +27,7 @@ import pandas as pd
 import yaml
 from rich.console import Console
 from scipy.stats import spearmanr
-from surgery import with_more
+from surgery import observed, with_more
 
 from mixwright import mixers
 from mixwright.designs import dirichlet
@@ -105,6 +105,12 @@ def study(name: str, domains: Mapping[str, Any], designs: Mapping[str, Any]) -> 
     return config
 
 
+def of_targets(runs: Observations) -> Observations:
+    """The losses on targets alone; a study scores text of its domains too."""
+    places = [runs.targets.index(target) for target in TARGETS]
+    return observed(runs.domains, TARGETS, runs.weights, runs.losses[:, places])
+
+
 def listed(mixtures: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     return {"swarm": {"runs": 0}, "listed": [dict(mixture) for mixture in mixtures]}
 
@@ -122,7 +128,7 @@ class Workshop:
         tables = [f"{results}/design/swarm.parquet", f"{results}/losses/swarm.parquet"]
         self.snakemake(config, tables, *overlays)
         designed, losses = (self.folder / table for table in tables)
-        return read_observations([designed], [losses])
+        return of_targets(read_observations([designed], [losses]))
 
     def domains(self, config: Mapping[str, Any]) -> dict[str, int]:
         """Returns domain -> tokens of its source, of a study whose text is counted."""
@@ -193,8 +199,7 @@ def judged(laws: Mapping[str, Observations], test: Observations) -> pd.DataFrame
     predictions: dict[str, Array] = {}
     for name, runs in laws.items():
         fitted = mixers.create("effective-data").fit(runs)
-        places = [fitted.targets.index(target) for target in test.targets]
-        predictions[name] = fitted.predict(test.weights * tokens(runs))[:, places].mean(axis=1)
+        predictions[name] = fitted.predict(test.weights).mean(axis=1)
     rows = {}
     for name, predicted in predictions.items():
         redo = predictions["new swarm"]
@@ -214,10 +219,6 @@ def judged(laws: Mapping[str, Observations], test: Observations) -> pd.DataFrame
     return pd.DataFrame(rows).T
 
 
-def tokens(runs: Observations) -> float:
-    return float(np.median(runs.tokens))
-
-
 def proposals(laws: Mapping[str, Observations]) -> dict[str, dict[str, float]]:
     """Law -> the mixture that it proposes, without bounds."""
     chosen = {}
@@ -226,7 +227,7 @@ def proposals(laws: Mapping[str, Observations]) -> dict[str, dict[str, float]]:
         bounds = Bounds(np.zeros(count), np.ones(count))
         domains = tuple(Domain(domain, None, 1 / count) for domain in runs.domains)
         objective = dict.fromkeys(runs.targets, 1 / len(runs.targets))
-        goal = Goal(domains, objective, tokens(runs), bounds)
+        goal = Goal(domains, objective, 1.0, bounds)
         fitted = mixers.create("effective-data").fit(runs)
         chosen[name] = as_typed(fitted.propose(goal).weights, runs.domains)
     return chosen
@@ -252,7 +253,9 @@ def operated(workshop: Workshop, way: str) -> Iterator[str]:
         f" {workshop.stored() - trained}; {len(needed[0])} are needed"
     )
     losses = ColumnOptions(unit=["nats/token"])
-    carried = read_observations([to / "mixtures.csv"], [to / "losses.csv"], options=losses)
+    carried = of_targets(
+        read_observations([to / "mixtures.csv"], [to / "losses.csv"], options=losses)
+    )
     laws = {
         "new swarm": workshop.trained(redo),
         "carried": carried,

@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -135,6 +136,10 @@ def test_a_study_lists_what_it_has_and_what_is_to_be_trained(tmp_path, small_stu
     assert listed["swarm"] == {"runs": 0}
     without = weights[weights["d05"] == 0]
     assert 0 < len(without) < len(weights) and len(listed["listed"]) == len(without) + 3
+    # the new study scores no text of a domain that is no more
+    heading = rows(tmp_path / "changed" / "losses.csv")[0]
+    assert heading == ["id", "d00", "north", "south", "west"]
+    assert "losses on the text of d05 are left out" in caplog.text
     # the very weights, by which the store finds them again
     first = {name: weight for name, weight in without.iloc[0].items() if weight > 0}
     assert listed["listed"][0] == first
@@ -159,5 +164,7 @@ def small_study(tmp_path):
     amounts *= 1e6 / amounts.sum(axis=1, keepdims=True)
     design, losses = as_tables("swarm", replace(seen, amounts=amounts))
     tables.write(design, folder / "design" / "swarm.parquet", tables.DESIGN)
+    texts = [losses[losses.target == "north"].assign(target=name) for name in ("d00", "d05")]
+    losses = pd.concat([losses, *texts], ignore_index=True)
     tables.write(losses, folder / "losses" / "swarm.parquet", tables.LOSSES)
     return folder, tables.design_matrix(design)

@@ -98,8 +98,6 @@ def test_proxies_and_finals_have_the_shape_of_the_checkpoint(finished):
 def test_merged_proxies_begin_at_the_checkpoint(finished):
     merged = json.loads((finished.folder / "results/continued/merged.json").read_text())
     assert merged["start"] == "checkpoint" and merged["runs"] == 10
-    # the very loss of a proxy that was trained a little, and not of random weights
-    assert abs(merged["excess"]) < 1.0
     report = (finished.folder / "results/continued/report/summary.html").read_text()
     assert "Merged proxies" in report
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mixwright.designs.elsewhere import MOST_RUNS, Designed, further_ids
 from mixwright.designs.read_back import words_to_read
-from mixwright.designs.surgery import LOST, MOVED, STATES
+from mixwright.designs.surgery import LOST, MOVED, STATES, Surgery
 from mixwright.errors import MixwrightError, counted, shortened
 from mixwright.files import written
 from mixwright.learners import LOSS
@@ -72,6 +72,8 @@ def surgery(
         raise MixwrightError(f"--runs {runs}: give a number from 0 to {MOST_RUNS:,}")
     observations = _observations(mixtures, losses, study, diverged, columns)
     change = read_surgery(observations.domains, add, drop, merge, split)
+    if study is not None:
+        observations = _still_measured(observations, Study.read(study), change)
     sizes = read_sizes(change.new, available)
     limits = read_limits(sizes, cap, floor, fix, group, tokens, max_epochs)
     evidence = Evidence.of(observations, change, law=not only_valid)
@@ -112,6 +114,20 @@ def _observations(
         parts["design"], parts["losses"], diverged=plan.diverged, chosen=plan.chosen
     )
     return replace(observations, metrics=plan.metrics | dict(observations.metrics))
+
+
+def _still_measured(observations: Observations, plan: Study, change: Surgery) -> Observations:
+    """The targets that a study of the new domains measures too.
+
+    A study scores its runs on text of each domain: of one that is no more it has none.
+    """
+    names = observations.targets
+    stay = [name in plan.config["targets"] or name in change.untouched for name in names]
+    gone = [name for name, stays in zip(names, stay, strict=True) if not stays]
+    if gone:
+        log.info("surgery: losses on the text of %s are left out", shortened(gone, NAMED))
+    targets = tuple(name for name in names if name not in gone)
+    return replace(observations, targets=targets, losses=observations.losses[:, stay])
 
 
 def _designed(evidence: Evidence, wanted: Needed) -> Designed:
