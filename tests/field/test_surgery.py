@@ -119,10 +119,13 @@ def test_what_cannot_be_done_is_refused_in_one_line(tmp_path, monkeypatch, capsy
     assert len(lines) == 1 and message in lines[0]
 
 
-def test_what_numbers_are_is_typed_on(typed, caplog):
+def test_what_numbers_are_is_typed_on(typed, caplog, tmp_path):
     caplog.set_level("INFO")
+    (tmp_path / "changed").mkdir()
+    (tmp_path / "changed" / "listed.yaml").touch()
     typed("--drop", "wiki", "--runs", "2", "--unit", "prose=bits/byte")
     assert "--unit prose=bits/byte questions=nats/token --mixer" in caplog.text
+    assert "changed/listed.yaml is of an earlier call, remove it" in caplog.text
 
 
 def test_a_study_lists_what_it_has_and_what_is_to_be_trained(tmp_path, small_study, caplog):

@@ -89,6 +89,8 @@ def surgery(
     _write(to, evidence, chosen)
     if study is not None:
         _write_listed(to, evidence, chosen)
+    elif (to / LISTED).exists():
+        log.info("surgery: %s is of an earlier call, remove it", to / LISTED)
     for line in _lines(evidence, wanted):
         log.info("surgery: %s", line)
     options = [f" {word}" for word in words if word]
