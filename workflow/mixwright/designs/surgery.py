@@ -203,10 +203,12 @@ class Carried:
     def assumed(self) -> dict[str, int]:
         """Assumption -> how many of the runs that are evidence stand under it."""
         numbers: dict[str, int] = {}
-        for state, reason in zip(self.states, self.reasons, strict=True):
-            for part in reason.split(REASONS):
-                if state != LOST and part.startswith(ASSUMPTION):
-                    numbers[part] = numbers.get(part, 0) + 1
+        for place in self.used.tolist():
+            for part in self.reasons[place].split(REASONS):
+                if not part.startswith(ASSUMPTION):
+                    continue
+                before = numbers.get(part, 0)
+                numbers[part] = before + 1
         return numbers
 
     @property

@@ -123,13 +123,19 @@ def _still_measured(observations: Observations, plan: Study, change: Surgery) ->
 
     A study scores its runs on text of each domain: of one that is no more it has none.
     """
-    names = observations.targets
-    stay = [name in plan.config["targets"] or name in change.untouched for name in names]
-    gone = [name for name, stays in zip(names, stay, strict=True) if not stays]
+    measured = {*plan.config["targets"], *change.untouched}
+    places = []
+    gone = []
+    for place, name in enumerate(observations.targets):
+        if name in measured:
+            places.append(place)
+        else:
+            gone.append(name)
     if gone:
         log.info("surgery: losses on the text of %s are left out", shortened(gone, NAMED))
-    targets = tuple(name for name in names if name not in gone)
-    return replace(observations, targets=targets, losses=observations.losses[:, stay])
+    targets = tuple(observations.targets[place] for place in places)
+    losses = observations.losses[:, places]
+    return replace(observations, targets=targets, losses=losses)
 
 
 def _designed(evidence: Evidence, wanted: Needed) -> Designed:

@@ -38,7 +38,7 @@ def strokes(names: Sequence[str]) -> dict[str, tuple[str, Any]]:
     ways = {}
     for number, name in enumerate(names):
         turn = number + number // math.lcm(len(SERIES), len(DASHES))
-        ways[name] = (SERIES[number % len(SERIES)], DASHES[turn % len(DASHES)])
+        ways[name] = (_in_turn(SERIES, number), _in_turn(DASHES, turn))
     return ways
 
 
@@ -46,7 +46,7 @@ def marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Returns name -> colour and marker, so that dots can be told apart without colour."""
     ways = {}
     for number, name in enumerate(names):
-        ways[name] = (SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
+        ways[name] = (_in_turn(SERIES, number), _in_turn(MARKERS, number))
     return ways
 
 
@@ -54,7 +54,7 @@ def mixer_marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Returns name -> colour and marker: a mixer has its own in every figure of every study."""
     ways = {}
     for name, number in _places(names).items():
-        ways[name] = (SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)])
+        ways[name] = (_in_turn(SERIES, number), _in_turn(MARKERS, number))
     return ways | {"natural": NATURAL, "uniform": UNIFORM}
 
 
@@ -62,8 +62,14 @@ def mixer_strokes(names: Sequence[str]) -> dict[str, tuple[str, Any]]:
     """Returns name -> colour and line style; the colour is that of `mixer_marks`."""
     ways: dict[str, tuple[str, Any]] = {"natural": (INK, "-"), "uniform": (SOFT, "-")}
     for name, number in _places(names).items():
-        ways.setdefault(name, (SERIES[number % len(SERIES)], DASHES[number % len(DASHES)]))
+        way = (_in_turn(SERIES, number), _in_turn(DASHES, number))
+        ways.setdefault(name, way)
     return ways
+
+
+def _in_turn(values: Sequence[Any], number: int) -> Any:
+    """The value of this number, where they begin again after the last."""
+    return values[number % len(values)]
 
 
 def _places(names: Sequence[str]) -> dict[str, int]:
