@@ -145,6 +145,7 @@ def test_a_size_without_runs_is_told(tmp_path, caplog):
         (["--sizes", "small=1"], "name two sizes or more"),
         (["--sizes", "small=1", "a/b=2"], "letters, digits"),
         (["--sizes", "small", "large=2"], "write NAME=NUMBER"),
+        (["--sizes", "small=1,large=16"], "write spaces between sizes: --sizes small=1 large=16"),
         (["--sizes", "small=1", "large=2", "--repeats", "2"], "chosen by information per cost"),
     ],
 )

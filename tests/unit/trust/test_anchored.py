@@ -89,6 +89,20 @@ def test_only_domains_that_differ_are_named(tmp_path, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_too_few_runs_are_refused_without_advice_for_few(tmp_path, capsys, caplog):
+    caplog.set_level("INFO")
+    mixtures, losses = own_tables.write(tmp_path)
+    fit = ["fit", "--mixer", "effective-data", "--mixtures", str(mixtures), "--losses", str(losses)]
+    assert main([*fit, "--to", str(tmp_path / "fit")]) == 0
+    for table in (mixtures, losses):
+        heading, *rows = table.read_text().splitlines(keepends=True)
+        table.write_text("".join([heading, *sorted(rows)[:6]]))
+    around = ["--around", str(tmp_path / "fit"), "--to", str(tmp_path / "larger")]
+    assert main([*fit, *around]) == 1
+    assert "train 2 more" in capsys.readouterr().err
+    assert "tell levels" not in caplog.text
+
+
 @needs_tables
 def test_runs_of_other_domains_or_units_are_refused():
     runs = pile("train_mixture_1m", "train_pile_loss_1m").only(np.arange(48) * 8)

@@ -167,6 +167,7 @@ def _fit_around(smaller: Fit, mixer: str, observations: Observations) -> Fit:
     """The fit to a few runs of larger models; says where they are few to choose by."""
     if mixer != EffectiveData.name:
         raise MixwrightError(f"--around: only {EffectiveData.name} begins from another fit's law")
+    fitted = anchored(smaller, observations)
     runs = len(observations.runs)
     if runs <= FEW:
         log.info(
@@ -175,7 +176,7 @@ def _fit_around(smaller: Fit, mixer: str, observations: Observations) -> Fit:
             runs,
             FEW,
         )
-    return anchored(smaller, observations)
+    return fitted
 
 
 def predict(

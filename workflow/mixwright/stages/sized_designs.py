@@ -21,6 +21,10 @@ def read_costs(words: Sequence[str]) -> tuple[Size, ...]:
         MixwrightError: a word is wrong, a name cannot be a part of a file's name, or there are
             fewer than two sizes.
     """
+    for word in words:
+        if "," in word:
+            apart = word.replace(",", " ")
+            raise MixwrightError(f"--sizes {word}: write spaces between sizes: --sizes {apart}")
     names = [word.rpartition("=")[0] for word in words]
     costs = typed.numbers("--sizes", words, names)
     for name in names:
