@@ -147,6 +147,8 @@ def _run_shown(command: str, folder: Path) -> None:
         return
     if "mine" in command:
         _start_study(folder)
+    if "more_losses.csv" in command:
+        own_tables.write_further(folder)
     run(["bash", "-c", command], folder)
     if "--to" not in command:
         DONE.add(command)

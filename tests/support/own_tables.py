@@ -29,6 +29,13 @@ def write(folder: Path, runs: int = 40, order=None, seed: int = 0) -> tuple[Path
     return save(folder / "mixtures.csv", mixtures), save(folder / "losses.csv", measured)
 
 
+def write_further(folder: Path) -> Path:
+    """Writes more_losses.csv, of the mixtures that more_to_train.csv lists."""
+    _, *lines = (folder / "more_to_train.csv").read_text().splitlines()
+    losses = [(line.split(",")[0], 3.0, 3.1) for line in lines]
+    return save(folder / "more_losses.csv", [("id", *TARGETS), *losses])
+
+
 def save(path: Path, rows) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
