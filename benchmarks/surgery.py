@@ -48,7 +48,7 @@ def with_more(runs: Observations, weights: Array, losses: Array) -> Observations
 
 
 def operation_of(name: str, part: float) -> Operation:
-    operations = {
+    operations: dict[str, Operation] = {
         "drop": Drop("d1"),
         "add": Add("z"),
         "merge": Merge("z", {"d1": part, "d2": 1 - part}),

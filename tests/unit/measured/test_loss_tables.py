@@ -9,7 +9,9 @@ import pytest
 import own_tables
 from mixwright import tables
 from mixwright.errors import MixwrightError
+from mixwright.measured.cells import read_cells
 from mixwright.measured.loss_tables import read_mixtures, read_observations
+from mixwright.measured.stacked import stacked
 from mixwright.observations import observe
 
 
@@ -209,6 +211,22 @@ def test_a_fault_in_a_further_table_is_told_with_its_file_and_line(tmp_path):
         MixwrightError, match=r"first_losses.csv: line 1: lr is a column of \S+more_"
     ):
         read_observations(first, second)
+
+
+def test_a_first_column_is_taken_for_another_only_where_it_holds_ids(tmp_path):
+    first = own_tables.save(tmp_path / "first.csv", [("prose", "id", "web"), (3.0, "a", 2.9)])
+    more = own_tables.save(tmp_path / "more.csv", [("index", "id", "web"), (0, "b", 2.8)])
+    tables = [read_cells(first), read_cells(more)]
+    with pytest.raises(MixwrightError, match=r"prose is a column of \S+first.csv and not of this"):
+        stacked(tables)
+    named = own_tables.save(tmp_path / "named.csv", [("checkpoint", "web"), ("a", 2.9)])
+    later = own_tables.save(tmp_path / "later.csv", [("id", "web"), ("b", 2.8)])
+    both = stacked([read_cells(named), read_cells(later)])
+    assert both.heading == ["checkpoint", "web"] and both.rows == [["a", "2.9"], ["b", "2.8"]]
+    # a heading that no ids have is none
+    verse = own_tables.save(tmp_path / "verse.csv", [("verse", "web"), (3.1, 2.8)])
+    with pytest.raises(MixwrightError, match="checkpoint is a column of"):
+        stacked([read_cells(named), read_cells(verse)])
 
 
 def test_a_run_of_two_tables_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mixwright.learners import ACCURACY, CHOSEN, LOSS, PERCENT, PERPLEXITY, SCORE
@@ -10,7 +11,7 @@ from mixwright.measured.metric_options import read_metrics
 from mixwright.measured.metric_words import words_of_metrics
 
 METRICS = {
-    "arc easy": replace(ACCURACY, questions=1172, chance=0.25),
+    "arc easy": replace(ACCURACY, questions=1172, chance=1 / 3),
     "bits": replace(LOSS, unit="bits/byte"),
     "lambada": LOSS,
     "mmlu": replace(PERCENT, questions=14042),
@@ -36,7 +37,7 @@ def test_the_words_are_read_as_what_the_numbers_are():
     assert {name: metric.name for name, metric in back.items()} == {
         name: metric.name for name, metric in METRICS.items()
     }
-    assert back["arc easy"].questions == 1172 and back["arc easy"].chance == 0.25
+    assert back["arc easy"].questions == 1172 and back["arc easy"].chance == 1 / 3
     assert back["bits"].unit == "bits/byte" and back["lambada"].unit == "nats/token"
     assert back["mmlu"].whole == 100 and back["mmlu"].questions == 14042
 
@@ -46,6 +47,8 @@ def test_losses_alone_need_one_word():
     assert words_of_metrics(("a", "b"), {"b": PERPLEXITY}).startswith("--unit a=nats/token")
 
 
-@pytest.mark.parametrize("name", ["probability"])
-def test_what_no_option_says_is_left_out(name):
-    assert words_of_metrics(("a",), {"a": CHOSEN[name]}) == ""
+def test_a_probability_is_read_as_what_is_minimised_alike():
+    probability = CHOSEN["probability"]
+    back = read_back(words_of_metrics(("a",), {"a": probability}), ("a",))
+    shares = np.array([0.2, 0.7])
+    assert back["a"].minimised(shares) == pytest.approx(probability.minimised(shares))

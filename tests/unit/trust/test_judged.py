@@ -17,8 +17,6 @@ from mixwright.trust.noise import noise_of
 from planted_swarm import TARGETS, plant
 
 DOMAINS = tuple(Domain(name, 10**6) for name in "abc")
-
-
 QUICK = {"samples": 1_000, "keep": 8}
 
 

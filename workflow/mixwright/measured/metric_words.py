@@ -3,8 +3,11 @@
 import shlex
 from collections.abc import Mapping, Sequence
 
-from mixwright.learners import KINDS, LOSS, Metric
+from mixwright.learners import LOSS, Metric
 from mixwright.measured.metric_options import METRIC, UNIT
+
+# Mixers minimise a probability as they do a share of right answers; no option names it.
+AS_IF = {"probability": "accuracy"}
 
 
 def words_of_metrics(targets: Sequence[str], metrics: Mapping[str, Metric]) -> str:
@@ -18,13 +21,11 @@ def words_of_metrics(targets: Sequence[str], metrics: Mapping[str, Metric]) -> s
     kinds: list[str] = []
     for name in targets:
         metric = metrics.get(name, LOSS)
-        if metric.name not in KINDS:
-            # no option says it
-            continue
         if metric.name == LOSS.name:
             units.append(f"{name}={metric.unit or LOSS.unit}")
         else:
-            kinds.append(f"{name}={metric.name}{_settings(metric)}")
+            kind = AS_IF.get(metric.name, metric.name)
+            kinds.append(f"{name}={kind}{_settings(metric)}")
     if not kinds and all(metrics.get(name, LOSS) == LOSS for name in targets):
         units = [LOSS.unit]
     words: list[str] = []
@@ -40,7 +41,7 @@ def _settings(metric: Metric) -> str:
     if metric.questions is not None:
         settings += f",questions={metric.questions}"
     if metric.chance is not None:
-        settings += f",chance={metric.chance:g}"
+        settings += f",chance={metric.chance!r}"
     if metric.name == "accuracy" and metric.whole != 1:
-        settings += f",whole={metric.whole:g}"
+        settings += f",whole={metric.whole!r}"
     return settings

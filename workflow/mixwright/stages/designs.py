@@ -166,8 +166,8 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     for note in options.notes(fit.source):
         log.info("design: %s", note)
     if fit.runs.metrics:
-        words += f" {words_of_metrics(fit.runs.targets, fit.runs.metrics)}"
-    options_to_read = f" {words.strip()}" if words else ""
+        words = f"{words} {words_of_metrics(fit.runs.targets, fit.runs.metrics)}".strip()
+    options_to_read = f" {words}" if words else ""
     log.info(
         "design: next: train a proxy on each line, write new_losses.csv (the id, then a column a"
         " target), and run mixwright fit --mixtures MIXTURES %s --losses LOSSES new_losses.csv%s"
