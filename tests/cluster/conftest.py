@@ -18,11 +18,15 @@ from slurm import GPUS, NODES, Slurm, UninstallableError, install, throw_away, u
 SMOKE = yaml.safe_load((HOUSE / "config" / "studies" / "smoke.yaml").read_text())
 
 # The smoke study with fewer mixers, in more packs than there are devices.
-# The packs train long enough to be disturbed.
+# The packs train long enough to be disturbed. No mixture of the swarm is a single domain, as chosen
+# ones are: the pack of single domains would have nothing to go on with once others are done.
 STUDY: dict[str, Any] = SMOKE | {
     "proxy": SMOKE["proxy"]
     | {"tokens": 65_536, "per_job": 3, "checkpoint_seconds": 0.3, "wave": 4},
-    "designs": SMOKE["designs"] | {"repeat": {"runs": 0}},
+    "designs": {
+        "swarm": SMOKE["designs"]["swarm"] | {"method": "dirichlet"},
+        "repeat": {"runs": 0},
+    },
     "mixers": {name: SMOKE["mixers"][name] for name in ("mixmin", "natural", "regmix-linear")},
     "final": SMOKE["final"] | {"nodes": len(NODES), "seeds": [1]},
 }

@@ -126,6 +126,23 @@ def test_checkpoints_of_finished_finals_go_and_those_of_an_order_stay(results):
     assert listed(results) == names | {B: FINAL}
 
 
+def test_old_checkpoints_of_packs_go_and_those_of_an_order_stay(results):
+    """As a killed job leaves them whose members are cut into other waves since."""
+    store = results / "store/checkpoints"
+    made(store / "0123456789abcdef.pt", days=10)
+    made(store / "1123456789abcdef.pt", days=1)
+    for order in ("00ff", "11ee"):
+        made(store / order / "0123456789abcdef.pt", days=10)
+    write_json(results / "mine/packs/.p.parquet.refresh", {"name": "11ee", "done": []})
+    expected = {"0123456789abcdef.pt": CHECKPOINT, "00ff": CHECKPOINT}
+    assert listed(results) == expected | {B: FINAL}
+    (other, *_) = (results / "mine/packs").glob("*.parquet")
+    other.unlink()
+    then = time.time() - 20 * DAY
+    os.utime(results / "mine/packs", (then, then))
+    assert listed(results) == {}, "the study that needs them is not at its end"
+
+
 def test_weights_of_proxies_go_with_the_runs_that_refer_to_them(results):
     made(results / f"store/weights/dd/{D}.safetensors", days=10)
     made(results / f"store/weights/aa/{A}.safetensors", days=10)

@@ -11,6 +11,7 @@ from mixwright.errors import MixwrightError
 from mixwright.progress import Done, say
 from mixwright.proxies import evaluate
 from mixwright.proxies import pack as stage
+from mixwright.proxies.checkpoint import Checkpoint
 from mixwright.proxies.collect import collect
 from mixwright.proxies.evaluate import evaluate_batch
 from mixwright.proxies.measurements import Measurements
@@ -32,24 +33,22 @@ def pack(tmp_path):
 
     def go(runs=RUNS, name="pack", monkeypatch=None, shards=shards, log=say, **changes) -> Path:
         plain = stage.train
-        monkeypatch.setattr(
-            stage,
-            "train",
-            lambda members, *args, **rest: plain(
-                members, *args, **rest | {"on_finished": counted(rest)}
-            ),
-        )
-        train_pack(
-            runs,
-            mixtures(),
-            shards[::-1],
-            {"held": examples(2, seed=9)},
-            Study(STUDY | changes),
-            tmp_path / "store",
-            tmp_path / name,
-            log,
-        )
-        monkeypatch.setattr(stage, "train", plain)
+
+        def counting(members, *args, **rest):
+            plain(members, *args, **rest | {"on_finished": counted(rest)})
+
+        with monkeypatch.context() as context:
+            context.setattr(stage, "train", counting)
+            train_pack(
+                runs,
+                mixtures(),
+                shards[::-1],
+                {"held": examples(2, seed=9)},
+                Study(STUDY | changes),
+                tmp_path / "store",
+                tmp_path / name,
+                log,
+            )
         return tmp_path / name
 
     def counted(rest):
@@ -141,6 +140,31 @@ def test_equal_mixtures_train_once_and_the_store_serves_the_rest(pack, monkeypat
     again = pack(RUNS[1:3], "again", monkeypatch)
     assert len(pack.trained) == 3
     assert pq.read_table(again).equals(pq.read_table(first).slice(1, 2))
+
+
+def test_a_pack_whose_runs_another_has_trained_since_leaves_no_checkpoint(
+    pack, monkeypatch, tmp_path
+):
+    """A job is killed on its way; packs of other runs with the same mixtures are trained."""
+    often = {"proxy": STUDY["proxy"] | {"checkpoint_seconds": 0.0}}
+    save = Checkpoint.save
+
+    def killed(self, state):
+        save(self, state)
+        raise KeyboardInterrupt
+
+    def checkpoints() -> list[Path]:
+        return [*(tmp_path / "store/checkpoints").iterdir()]
+
+    with monkeypatch.context() as context:
+        context.setattr(Checkpoint, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pack(RUNS[1:3], "killed", monkeypatch, **often)
+    assert len(checkpoints()) == 1 and pack.trained == []
+    pack(name="another", monkeypatch=monkeypatch, **often)
+    assert len(checkpoints()) == 1 and len(pack.trained) == 3
+    pack(RUNS[1:3], "killed", monkeypatch, **often)
+    assert checkpoints() == [] and len(pack.trained) == 3
 
 
 def test_another_target_trains_nothing_and_another_vocabulary_does(pack, monkeypatch):

@@ -26,6 +26,7 @@ from mixwright.proxies.models.transformer import from_state_dict, hf_state_dict,
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import machine, rule_of_thumb
 from mixwright.proxies.wave import Member, Settings, Start, Wave
+from mixwright.proxies.waves import remove_checkpoints
 from mixwright.proxies.weights import finite
 
 # a line for each final is enough
@@ -62,29 +63,31 @@ def train_side_by_side(arms: Mapping[Path, Arm], job: Job, stored: Stored) -> No
             else:
                 # another job trained it while this one waited
                 stored(folder)
-        if missing:
-            _train(arms, missing, job, stored)
+        _train(arms, missing, job, stored)
 
 
 def _train(arms: Mapping[Path, Arm], missing: set[Path], job: Job, stored: Stored) -> None:
     final = job.study.final
-    prepare(final["device"])
     attention, settings = _how(job)
-    shape = Shape.of(final["shape"], job.shards[0].vocabulary, attention)
     folders = {}
     members = []
     for folder, arm in arms.items():
         folders[folder.name] = folder
         members.append(_member(arm, folder.name, job))
+    checkpoints = job.store / "checkpoints"
+    if job.order:
+        checkpoints = checkpoints / job.order.name
+    if not missing:
+        remove_checkpoints(members, settings, checkpoints)
+        return
+    prepare(final["device"])
+    shape = Shape.of(final["shape"], job.shards[0].vocabulary, attention)
 
     def finish(member: Member, result: Result) -> None:
         folder = folders[member.key]
         _keep(arms[folder], folder, result, shape, job)
         stored(folder)
 
-    checkpoints = job.store / "checkpoints"
-    if job.order:
-        checkpoints = checkpoints / job.order.name
     # of all finals of the job, for waves are cut from the full list
     train(
         members,

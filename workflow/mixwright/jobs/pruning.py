@@ -46,8 +46,9 @@ def leftovers(
     """Returns what no study refers to, the largest first.
 
     A final and weights are referred to by a row of a study's tables, or by a key in its config. A
-    checkpoint goes where its final is stored, and nobody trains that again. What an unfinished
-    study has stored may be in no table yet: nothing goes that was made since it began.
+    checkpoint goes where its final is stored, and nobody trains that again. Models that train side
+    by side have one checkpoint, which goes by its age alone. What an unfinished study has stored
+    may be in no table yet: nothing goes that was made since it began.
 
     Args:
         store: the folder of the store.
@@ -126,6 +127,10 @@ def _unused(store: Path, keys: set[str], orders: set[str]) -> Iterator[tuple[Pat
     for path in sorted((store / "weights").glob("*/*.safetensors")):
         if path.stem not in keys:
             yield path, WEIGHTS
+    for path in sorted((store / "checkpoints").glob("*")):
+        # a folder is of an order to train again
+        if path.name not in orders:
+            yield path, CHECKPOINT
 
 
 def _column(path: Path) -> list[str]:

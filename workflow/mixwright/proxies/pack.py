@@ -27,6 +27,7 @@ from mixwright.proxies.store import Store, done, has_diverged, renamed, row
 from mixwright.proxies.train import Result, train
 from mixwright.proxies.tuning import KEYS, machine, rule_of_thumb
 from mixwright.proxies.wave import Member, Settings
+from mixwright.proxies.waves import remove_checkpoints
 from mixwright.proxies.weights import Weights
 from mixwright.proxies.work import Training, Work
 from mixwright.study.study import Study
@@ -173,9 +174,11 @@ def _train(
             report(key)
         else:
             lacking.append(key)
+    settings = _settings(work.study)
+    groups = _groups(work)
     if lacking:
         options = {
-            "settings": _settings(work.study),
+            "settings": settings,
             "targets": work.targets,
             "answers": work.questions.texts,
             "likelihoods": work.recording.examples,
@@ -185,18 +188,30 @@ def _train(
             "log": log,
             "first": start_of(work.study, results.shape),
         }
-        _train_lacking(work, results, lacking, options)
+        _train_lacking(work, results, groups, lacking, options)
+    for group in groups:
+        remove_checkpoints(group, settings, checkpoints)
 
 
-def _train_lacking(
-    work: Work, results: Results, lacking: Sequence[str], options: Mapping[str, Any]
-) -> None:
-    """Trains runs on fixed weights, and then those that learn theirs."""
+def _groups(work: Work) -> tuple[list[Member], list[Member]]:
+    """Runs on fixed weights, and those that learn theirs."""
     fixed: list[Member] = []
     learning: list[Member] = []
     for training in work.trainings.values():
         group = learning if learns(training.run) else fixed
         group.append(_member(training))
+    return fixed, learning
+
+
+def _train_lacking(
+    work: Work,
+    results: Results,
+    groups: tuple[list[Member], list[Member]],
+    lacking: Sequence[str],
+    options: Mapping[str, Any],
+) -> None:
+    """Trains runs on fixed weights, and then those that learn theirs."""
+    fixed, learning = groups
     waiting = any(member.key in lacking for member in learning)
     reference = reference_of(work) if waiting else None
     finished: Container[str] = results

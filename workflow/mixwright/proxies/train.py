@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mixwright.corpus.shards import Examples, Shard
 from mixwright.errors import MixwrightError
-from mixwright.mixture import digest
 from mixwright.progress import Log, PackPace
 from mixwright.proxies.checkpoint import TERMINATED, Checkpoint, Clock, terminable
 from mixwright.proxies.device import out_of_memory, prepare
@@ -26,6 +25,7 @@ from mixwright.proxies.models.shape import Parameters, Shape
 from mixwright.proxies.resident import Resident, resident
 from mixwright.proxies.scoring import Exam, batch_tokens
 from mixwright.proxies.wave import Member, Settings, Start, Wave, evenly
+from mixwright.proxies.waves import waves
 from mixwright.proxies.weights import finite, rounded
 
 # how often in a training it is looked who diverged, where that ends a member
@@ -223,8 +223,6 @@ def train(
 ) -> None:
     """Trains members, and hands over the result of each as it ends.
 
-    Waves are cut from the full list, the longest members first and like lengths side by side, so
-    that a checkpoint has the same name in a retry in which some members are stored already.
     SIGTERM saves a checkpoint and exits with 143. At one CPU thread the numbers are bit-exact,
     whatever the pack, the wave, or the step at which the job was killed.
 
@@ -274,15 +272,12 @@ def train(
         make_wave=make_wave,
     )
     clock = Clock(settings.checkpoint_seconds)
-    longest_first = sorted(members, key=lambda member: -member.steps)
-    for start in range(0, len(longest_first), settings.wave):
-        whole = longest_first[start : start + settings.wave]
-        missing = [member for member in whole if member.key not in finished]
+    for name, wave in waves(members, settings):
+        checkpoint = Checkpoint(checkpoints, name, clock)
+        missing = [member for member in wave if member.key not in finished]
         if missing:
-            name = digest([member.key for member in whole])
-            checkpoint = Checkpoint(checkpoints, name, clock)
             _train_fitting(pack, missing, checkpoint)
-            checkpoint.remove_all()
+        checkpoint.remove_all()
 
 
 def _train_fitting(pack: Pack, members: Sequence[Member], checkpoint: Checkpoint) -> None:
