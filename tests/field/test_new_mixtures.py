@@ -81,6 +81,17 @@ def test_a_longer_design_begins_with_the_shorter_one(tmp_path):
     np.testing.assert_array_equal(long[:12], short)
 
 
+def test_mixtures_that_take_the_place_of_others_are_told(tmp_path, caplog):
+    """Not those of a longer design, which keeps every line."""
+    caplog.set_level("INFO")
+    for runs in (12, 24):
+        design(tmp_path, *BOUNDS, *EPOCHS, runs=runs)
+    assert "are gone" not in caplog.text
+    design(tmp_path, *BOUNDS, *EPOCHS, "--seed", "1", runs=24)
+    gone = f"design: lines that {tmp_path / 'mixtures.csv'} held are gone; losses of their ids"
+    assert gone in caplog.text
+
+
 def test_the_order_of_the_domains_changes_no_mixture(tmp_path):
     names, _, weights = design(tmp_path, "--domains", "b", "a", "c", "--cap", "b=.4")
     others, _, again = design(tmp_path, "--domains", "c", "b", "a", "--cap", "b=.4")

@@ -128,6 +128,26 @@ def test_what_numbers_are_is_typed_on(typed, caplog, tmp_path):
     assert "changed/listed.yaml is of an earlier call, remove it" in caplog.text
 
 
+def test_mixtures_that_take_the_place_of_others_are_told(typed, caplog):
+    """Losses by the ids of before are of other mixtures."""
+    caplog.set_level("INFO")
+    words = ("--add", "chem", "--runs", "3")
+    for _ in range(2):
+        typed(*words)
+    assert "are gone" not in caplog.text
+    typed(*words, "--seed", "1")
+    assert "surgery: lines that changed/to_train.csv held are gone" in caplog.text
+
+
+def test_too_few_runs_are_told(typed, caplog):
+    caplog.set_level("INFO")
+    typed("--add", "chem", "--runs", "1")
+    assert "less certain than before the change" in caplog.text
+    caplog.clear()
+    typed("--add", "chem")
+    assert "mixtures to train" in caplog.text and "less certain than" not in caplog.text
+
+
 def test_a_study_lists_what_it_has_and_what_is_to_be_trained(tmp_path, small_study, caplog):
     caplog.set_level("INFO")
     folder, weights = small_study

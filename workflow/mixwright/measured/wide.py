@@ -143,7 +143,11 @@ def write_wide(
             writer.writerow([name, *row])
 
 
-def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Writes rows of cells as CSV, headings first."""
-    with written(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> bool:
+    """Writes rows of cells as CSV, headings first; returns whether a line of before is gone."""
+    before = path.read_bytes() if path.is_file() else b""
+    with written(path) as partial:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+        lines = partial.read_bytes().splitlines()
+        return not set(before.splitlines()) <= set(lines)

@@ -22,7 +22,6 @@ from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.metric_words import words_of_metrics
-from mixwright.measured.wide import write_rows
 from mixwright.mixture import Array, digest
 from mixwright.proposals.fits import Fit
 from mixwright.proposals.options import Options, read_options
@@ -33,6 +32,7 @@ from mixwright.proposals.typed_design import (
     read_sizes,
 )
 from mixwright.simplex.alike import count_repeated
+from mixwright.stages.mixture_tables import write_mixtures
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.stages.sized_designs import read_costs, write_sized
 from mixwright.study.gate import check_samples
@@ -100,7 +100,8 @@ def design(
     if candidates is not None:
         del drawn["--domains"]
         _refuse(bounds | drawn, "--candidates", "are taken as they stand")
-        write_rows(to, chosen_rows(candidates, runs, ColumnOptions(domains=domains, key=key)))
+        rows = chosen_rows(candidates, runs, ColumnOptions(domains=domains, key=key))
+        write_mixtures(to, rows, "design")
         return
     if key is not None:
         raise MixwrightError(f"--key {key}: it belongs to --candidates; leave it out")
@@ -115,7 +116,7 @@ def design(
     chosen = designed(wanted)
     cells = chosen.cells()
     words = words_to_read(cells, chosen.names)
-    write_rows(to, cells)
+    write_mixtures(to, cells, "design")
     Console(highlight=False).print(_shares(chosen))
     for note in _notes(wanted, chosen):
         log.info("design: %s", note)
@@ -145,7 +146,7 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=equal)
     cells = chosen.cells()
     words = words_to_read(cells, chosen.names)
-    write_rows(to, cells)
+    write_mixtures(to, cells, "design")
     Console(highlight=False).print(_shares(chosen))
     informative, searched = halves(runs)
     earlier = counted(len(fit.runs.of_role("swarm").runs), "run")

@@ -7,8 +7,8 @@ from pathlib import Path
 from mixwright.designs.elsewhere import DIGITS, Designed, Wanted, candidates_of
 from mixwright.designs.sizes import Size, choose_sizes
 from mixwright.errors import MixwrightError, counted
-from mixwright.measured.wide import write_rows
 from mixwright.proposals import typed
+from mixwright.stages.mixture_tables import write_mixtures
 from mixwright.trust.anchored import FEW
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def write_sized(wanted: Wanted, sizes: Sequence[Size], to: Path) -> None:
     tables = sized_designs(wanted, sizes)
     for table, size in zip(tables, sizes, strict=True):
         if table.ids:
-            write_rows(path_of(to, size), table.cells())
+            write_mixtures(path_of(to, size), table.cells(), "design")
     for domain in wanted.domains:
         if domain.tokens == 0:
             log.info("design: %s has no tokens and so no weight", domain.name)

@@ -1,6 +1,5 @@
 """Change the domains of runs that are there: what stays evidence, and what is to be trained."""
 
-import csv
 import json
 import logging
 from dataclasses import replace
@@ -17,13 +16,14 @@ from mixwright.learners import LOSS
 from mixwright.measured.decisions import NOTHING, ColumnOptions
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.metric_words import words_of_metrics
-from mixwright.measured.wide import write_wide
+from mixwright.measured.wide import write_rows, write_wide
 from mixwright.mixture import Mixture, natural_weights
 from mixwright.observations import Observations
 from mixwright.proposals.typed_design import read_limits, read_sizes
 from mixwright.proposals.typed_surgery import read_surgery
 from mixwright.report.layout import table_paths
 from mixwright.simplex.bounds import Bounds
+from mixwright.stages.mixture_tables import write_mixtures
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.study import Study
 from mixwright.trust.surgery import ROLES, Evidence, Needed, needed
@@ -154,11 +154,9 @@ def _carried(evidence: Evidence) -> Designed:
 def _write(to: Path, evidence: Evidence, chosen: Designed) -> None:
     """Writes the tables of the folder."""
     runs = evidence.runs
-    tables = {MIXTURES: _carried(evidence).cells(), TO_TRAIN: chosen.cells()}
-    tables[RUNS] = _worth(evidence)
-    for name, cells in tables.items():
-        with written(to / name) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(cells)
+    write_rows(to / MIXTURES, _carried(evidence).cells())
+    write_mixtures(to / TO_TRAIN, chosen.cells(), "surgery")
+    write_rows(to / RUNS, _worth(evidence))
     write_wide(to / LOSSES, "id", runs.runs, runs.targets, runs.measured)
 
 
@@ -217,6 +215,10 @@ def _lines(evidence: Evidence, wanted: Needed) -> list[str]:
         f" these too, and had {wanted.before:.2g} before the change; 1 is as much as losses vary"
         " from mixture to mixture"
     )
+    if wanted.after > wanted.before:
+        lines.append(
+            "that is less certain than before the change; --runs with a greater number names more"
+        )
     return lines
 
 
