@@ -133,7 +133,7 @@ def _of_others(page: Path, write: Callable[[Path], dict[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIXWRIGHT_MIRROR", str(mirror))
         patch.chdir(folder)
-        for words in Workshop(folder).commands(written):
+        for words in Workshop(folder, warm=False).commands(written):
             assert main(words) == 0, words
     shutil.copy(folder / "results" / written["study"] / "report" / "summary.html", page)
 

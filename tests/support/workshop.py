@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+import warm_python
 from mixwright.study.config import resolve
 from mixwright.study.study import Study
 
@@ -24,6 +25,8 @@ class Workshop:
     """A working folder; studies are written into it as whole config files."""
 
     folder: Path
+    # whether Snakemake and its jobs are forks of a process with what they import
+    warm: bool = True
 
     def snakemake(
         self, study: Mapping[str, Any] | None, *arguments: str, **environment: str
@@ -32,8 +35,14 @@ class Workshop:
 
         The caller checks the return code.
         """
+        variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+        python = sys.executable
+        if self.warm:
+            folder = warm_python.folder_of(os.getpid())
+            python = str(folder / "python")
+            variables["PATH"] = f"{folder}{os.pathsep}{variables['PATH']}"
         command = [
-            sys.executable,
+            python,
             "-m",
             "snakemake",
             "--snakefile",
@@ -45,7 +54,6 @@ class Workshop:
             path = self.folder / "study.yaml"
             path.write_text(yaml.safe_dump(dict(study)))
             command += ["--configfile", str(path)]
-        variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
         return subprocess.run(
             [*command, "--cores", "2", *arguments],
             env=variables,
