@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,19 +52,22 @@ SLOW = (
 )
 
 
-@cache
-def folder_of(owner: int) -> Path:
-    """Starts the server of this process, which ends with it; returns the folder of its `python`.
+def folder_of(environment: Mapping[str, str]) -> Path:
+    """Returns the folder of a `python` whose server has imported in such an environment."""
+    wanted = tuple(sorted(warm_start.settings(environment).items()))
+    return _served(os.getpid(), wanted)
 
-    Args:
-        owner: the process's id.
-    """
+
+@cache
+def _served(owner: int, wanted: tuple[tuple[str, str], ...]) -> Path:
+    """Starts a server of a process, which ends with it; returns the folder of its `python`."""
     folder = Path(tempfile.mkdtemp(prefix=f"warm-python-{owner}-"))
     address = folder / "socket"
-    # as the Snakefile sets them for its jobs
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
+    # the others are as the Snakefile sets them for its jobs
+    environment = dict(wanted) | {
+        "HOME": os.environ["HOME"],
         "OMP_WAIT_POLICY": "PASSIVE",
+        "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join([WORKFLOW, *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
     command = [sys.executable, __file__, str(address)]
@@ -75,13 +79,12 @@ def folder_of(owner: int) -> Path:
     # the pipe stays open as long as this process lives
     _servers.append(server)
     support = str(Path(__file__).parent)
-    imported = warm_start.settings(environment) | {"PYTHONPATH": environment["PYTHONPATH"]}
     lines = [
         f"#!{sys.executable} -IS",
         "import sys",
         f"sys.path.insert(0, {support!r})",
         "from warm_start import start",
-        f"start({str(address)!r}, {sys.executable!r}, {imported!r})",
+        f"start({str(address)!r}, {sys.executable!r}, {environment!r})",
     ]
     program = folder / "python"
     program.write_text("\n".join(lines) + "\n")
@@ -141,7 +144,7 @@ def serve(address: str) -> tuple[dict[str, Any], list[int]]:
                 warm_start.answer(client, status)
 
 
-def _ended():
+def _ended() -> Iterator[tuple[int, int]]:
     """Yields the id and the exit status of each fork that has ended."""
     while True:
         try:

@@ -38,7 +38,7 @@ class Workshop:
         variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
         python = sys.executable
         if self.warm:
-            folder = warm_python.folder_of(os.getpid())
+            folder = warm_python.folder_of(variables)
             python = str(folder / "python")
             variables["PATH"] = f"{folder}{os.pathsep}{variables['PATH']}"
         command = [

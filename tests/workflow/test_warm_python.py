@@ -38,7 +38,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 def command(*words: str) -> list[str]:
-    return [str(warm_python.folder_of(os.getpid()) / "python"), "-m", "mixwright", *words]
+    return [str(warm_python.folder_of(environment()) / "python"), "-m", "mixwright", *words]
 
 
 def environment(**more: str) -> dict[str, str]:
