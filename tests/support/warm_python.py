@@ -7,7 +7,7 @@ imported before the fork. Two things differ from a real start: the hash seed is 
 and so is the interpreter's state after the imports. A start that asks for other settings of
 libraries, such as other threads, is a real one.
 
-python warm_python.py SOCKET serves until its standard input is closed.
+python warm_python.py SOCKET serves until its standard input is closed, and removes its folder then.
 """
 
 import atexit
@@ -17,6 +17,7 @@ import os
 import random
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -115,6 +116,7 @@ def serve(address: str) -> tuple[dict[str, Any], list[int]]:
             if key.fileobj == 0:
                 for pid in running:
                     os.kill(pid, signal.SIGKILL)
+                shutil.rmtree(Path(address).parent)
                 sys.exit()
             elif key.fileobj is listener:
                 client, _ = listener.accept()
