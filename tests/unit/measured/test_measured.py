@@ -339,3 +339,18 @@ def test_an_unknown_cap_or_target_is_told_when_the_tables_are_read(folder, asked
         match=r"measured\.targets\.verse was not measured in .*; did you mean prose\?",
     ):
         import_runs("swarm", folder / "swarm_mixtures.csv", folder / "swarm_losses.csv", ["verse"])
+
+
+def test_a_target_is_named_by_its_heading_or_by_what_is_short_of_it(tmp_path):
+    """A study keeps the name that it gives; columns that it does not name have the short one."""
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.ones(3), 12)
+    names = [f"r{number}" for number in range(12)]
+    mixtures = pd.DataFrame(weights, index=names, columns=["web", "code", "wiki"])
+    measured = pd.DataFrame(3 - weights, index=names, columns=["prose_loss", "py_loss", "qa_loss"])
+    mixtures.to_csv(tmp_path / "m.csv", index_label="run")
+    measured.to_csv(tmp_path / "l.csv", index_label="run")
+    _, losses = import_runs("swarm", tmp_path / "m.csv", tmp_path / "l.csv", ["prose_loss", "qa"])
+    assert sorted(losses.target.unique()) == ["prose_loss", "py", "qa"]
+    of_target = losses.pivot(index="run", columns="target", values="loss").loc[names]
+    np.testing.assert_allclose(of_target[["prose_loss", "py", "qa"]].to_numpy(), 3 - weights)

@@ -78,6 +78,13 @@ def test_rounding_is_taken_off_and_said(tmp_path, caplog):
     )
 
 
+@pytest.mark.parametrize("shares", ["0.33,0.33,0.33", "0.34,0.34,0.33"])
+def test_two_decimals_may_miss_one_by_a_hundredth(tmp_path, shares):
+    """In binary .99 misses 1 by a last bit more."""
+    text = f"index,train_web,train_code,train_wiki\n1,{shares}\n2,0.5,0.3,0.2\n"
+    np.testing.assert_allclose(read_weights(table(tmp_path, text)).values.sum(axis=1), 1)
+
+
 def test_exact_weights_stay_as_they_are(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         np.testing.assert_array_equal(

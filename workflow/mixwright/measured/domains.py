@@ -13,7 +13,7 @@ from mixwright.errors import MixwrightError
 from mixwright.measured.cells import Cells, Column, number, numbers_of
 from mixwright.measured.decisions import DOMAIN, LEFT_OUT, Decision
 from mixwright.measured.headings import named_headings, no_domain, paired, shared_start
-from mixwright.measured.sums import ROUNDING, choose, error
+from mixwright.measured.sums import MOST_ROUNDED, choose, error
 
 # Rows in which decimals are counted.
 SAMPLE = 100
@@ -78,7 +78,7 @@ def _expected(cells: Cells, columns: list[Column], expected: Sequence[str]) -> D
         return None
     domains = [by_domain[name] for name in expected]
     matrix = np.column_stack([column.values for column in domains])
-    if not error(matrix) <= ROUNDING:
+    if not error(matrix) <= MOST_ROUNDED:
         return None
     reasons = {}
     for column in columns:

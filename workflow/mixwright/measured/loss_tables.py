@@ -21,7 +21,7 @@ from mixwright.measured.join import join
 from mixwright.measured.metric_options import read_metrics
 from mixwright.measured.reader import NOTHING_KNOWN, Reading, read_shares, read_tables
 from mixwright.measured.stacked import stacked
-from mixwright.measured.sums import ROUNDING
+from mixwright.measured.sums import MOST_ROUNDED
 from mixwright.mixture import Array, Mixture
 from mixwright.observations import Observations, observe
 
@@ -212,7 +212,7 @@ def _are_shares(shares: Any) -> bool:
     values = list(shares.values())
     if not all(isinstance(share, Real) for share in values):
         return False
-    return min(values) >= 0 and abs(sum(values) - 1) <= ROUNDING
+    return min(values) >= 0 and abs(sum(values) - 1) <= MOST_ROUNDED
 
 
 def _read_long(

@@ -10,7 +10,7 @@ import numpy as np
 
 from mixwright.errors import MixwrightError, nearest
 from mixwright.measured.headings import SEPARATORS
-from mixwright.measured.sums import ROUNDING
+from mixwright.measured.sums import MOST_ROUNDED
 from mixwright.mixture import Array
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def _over_domains(
             f"{path}: the weights of {mixture} are no mixture;"
             " give numbers from 0 on, one of them above"
         )
-    if abs(total - 1) > ROUNDING:
+    if abs(total - 1) > MOST_ROUNDED:
         log.info(
             "%s: the weights of %s sum to %.3f; divided by it, as trainers that draw by them do",
             path,

@@ -25,7 +25,7 @@ from mixwright.measured.domains import (
     malformed,
 )
 from mixwright.measured.keys import ROW_NUMBERS, Pair, check_ids, choose_keys, key_of
-from mixwright.measured.sums import ROUNDING
+from mixwright.measured.sums import MOST_ROUNDED, ROUNDING
 from mixwright.measured.targets import Context, Targets, choose_targets
 from mixwright.measured.wide import Wide
 from mixwright.mixture import Array
@@ -235,8 +235,8 @@ def _weights(cells: Cells, key: Column, domains: Domains) -> Wide:
     # Exact sums, so that the order of columns never matters.
     sums = np.array([math.fsum(row) for row in wide.values.tolist()])
     missing = np.abs(sums - 1)
-    if (missing > ROUNDING).any():
-        row = int((missing > ROUNDING).argmax())
+    if (missing > MOST_ROUNDED).any():
+        row = int((missing > MOST_ROUNDED).argmax())
         raise MixwrightError(
             f"{wide.where(row)}: the weights sum to {sums[row]:.4g}, not to 1 within {ROUNDING};"
             f" complete its domains, or divide its weights by their sum, or {REMEDY}"

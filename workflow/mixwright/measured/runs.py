@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mixwright.errors import MixwrightError, nearest
 from mixwright.learners import LOSS, Metric
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Known
-from mixwright.measured.headings import short_names
+from mixwright.measured.headings import match_name, short_names
 from mixwright.measured.loss_tables import read_observations
 from mixwright.measured.metric_options import NumberError
 from mixwright.measured.wide import order_of
@@ -107,7 +107,7 @@ def read_measured(
         raise MixwrightError(f"{error.problem}; {remedy}") from None
     except MixwrightError as error:
         raise MixwrightError(_in_a_study(str(error))) from None
-    observations = _short(observations)
+    observations = _short(observations, tuple(metrics))
     for name, metric in metrics.items():
         decided = observations.metric(name)
         if name in observations.targets and decided.name != metric.name:
@@ -125,11 +125,20 @@ def _in_a_study(message: str) -> str:
     return message
 
 
-def _short(observations: Observations) -> Observations:
-    """Returns the runs with short names of domains and targets, sorted by these."""
+def _short(observations: Observations, stated: Sequence[str]) -> Observations:
+    """Returns the runs with short names of domains and targets, sorted by these.
+
+    Args:
+        stated: targets as a study names them; one that is named by its heading keeps it.
+    """
     domains = short_names(observations.domains)
-    targets = short_names(observations.targets)
-    new_target = dict(zip(observations.targets, targets, strict=True))
+    headings = observations.targets
+    new_target = dict(zip(headings, short_names(headings), strict=True))
+    for name in stated:
+        heading = match_name(name, headings)
+        if heading in headings and name not in new_target.values():
+            new_target[heading] = name
+    targets = [new_target[heading] for heading in headings]
     of_domains = order_of(domains)
     of_targets = order_of(targets)
     metrics = {new_target[name]: metric for name, metric in observations.metrics.items()}

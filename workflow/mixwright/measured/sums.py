@@ -18,6 +18,8 @@ LEAST_ROWS = 5
 STANDARD_ERRORS = 5.0
 # What the last bits of a sum may miss, and of an estimate.
 LAST_BITS = 1e-9
+# Sums further from 1 are not rounded alone: .99 misses 1 by .01, and by a last bit in binary.
+MOST_ROUNDED = ROUNDING + LAST_BITS
 # No share is greater, however it was rounded.
 MOST = 1.1
 # Sums that are so many times less exact are spoilt; where the rows are few, so many times.
@@ -128,7 +130,7 @@ def _spread(matrix: Array) -> float:
 def _fits(matrix: Array, chosen: NDArray[np.bool_]) -> bool:
     """Whether these columns are shares of 1 in every row."""
     part = matrix[:, chosen]
-    return error(part) <= ROUNDING and not (part < 0).any()
+    return error(part) <= MOST_ROUNDED and not (part < 0).any()
 
 
 def error(matrix: Array) -> float:

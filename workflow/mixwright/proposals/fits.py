@@ -18,7 +18,7 @@ from mixwright.mixers.base import FILE as FIT
 from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
-from mixwright.study.study import Study
+from mixwright.proposals.study_goal import StudyGoal
 
 FILE, RUNS = "runs.json", "runs.parquet"
 # Totals of tokens may lie outside those of the runs by these factors.
@@ -46,9 +46,8 @@ class FittedRuns:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     # target -> the domain whose text it is, where the names do not say so
     texts: Mapping[str, str] = field(default_factory=dict)
-    # target -> weight in the goal of the study whose results hold the fit, as the study is now;
-    # empty: of no study
-    goal: Mapping[str, float] = field(default_factory=dict)
+    # of the study whose results hold the fit
+    goal: StudyGoal = field(default_factory=StudyGoal)
     # runs that lack a loss, or diverged, and were left out
     dropped: tuple[str, ...] = ()
 
@@ -333,13 +332,4 @@ def read_source(folder: Path) -> FittedRuns:
         values[name] = tuple(value) if isinstance(value, list) else value
     metrics = values.get("metrics", {})
     values["metrics"] = {name: Metric(**metric) for name, metric in metrics.items()}
-    return FittedRuns(**values | {"goal": _goal_of_study(folder)})
-
-
-def _goal_of_study(folder: Path) -> Mapping[str, float]:
-    """Target -> weight in the goal of the study of results/<study>/fits/<mixer>."""
-    fits = folder.resolve().parent
-    study = fits.parent / "study.json"
-    if fits.name != "fits" or not study.is_file():
-        return {}
-    return Study.read(study).target_weights
+    return FittedRuns(**values | {"goal": StudyGoal.beside(folder)})

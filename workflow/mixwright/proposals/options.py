@@ -45,6 +45,9 @@ class Options:
     fixed: Mapping[str, float] = field(default_factory=dict)
     # targets that must not be predicted worse than natural's
     never_worse: tuple[str, ...] = ()
+    # what is minimised, where it is not the mean of the targets; see Goal
+    worst: bool = False
+    risk: float | None = None
     # whether every target was given its weight by hand
     weighted: bool = False
     # what messages call the option of the targets
@@ -54,7 +57,7 @@ class Options:
         """Returns the goal over the fit's domains.
 
         Without token counts the mean of the fitted mixtures stands for the natural one. Without
-        targets the goal is that of the runs' study, or the plain mean of all.
+        targets the objective is that of the runs' study, or the plain mean of all.
         """
         return Goal(
             domains=self._domains(source),
@@ -62,6 +65,8 @@ class Options:
             tokens=self.tokens or source.most_tokens,
             bounds=self._bounds(source),
             seed=self.seed,
+            worst=self.worst,
+            risk=self.risk,
             never_worse=self.never_worse,
         )
 
@@ -72,7 +77,11 @@ class Options:
         return tuple(Domain(name, None, share) for name, share in means)
 
     def _importance(self, source: FittedRuns) -> dict[str, float]:
-        targets = self.targets or _of_study(source) or dict.fromkeys(source.targets, 1.0)
+        targets = (
+            self.targets
+            or source.goal.weights(source.targets)
+            or dict.fromkeys(source.targets, 1.0)
+        )
         total = sum(targets.values())
         return {name: weight / total for name, weight in sorted(targets.items()) if weight > 0}
 
@@ -94,7 +103,7 @@ class Options:
         Raises:
             MixwrightError: it names which targets have which unit.
         """
-        if self.weighted or (not self.targets and _of_study(source)):
+        if self.weighted or (not self.targets and source.goal.weights(source.targets)):
             return
         targets = list(self._importance(source))
         remedy = f"name those of one unit with {self.target_option},"
@@ -109,6 +118,8 @@ class Options:
         notes = []
         if not self.targets:
             notes.append(_default_goal(source))
+        limits = {"caps": self.caps, "floors": self.floors, "fixed": self.fixed}
+        notes += source.goal.notes(bool(self.targets), limits, self.max_epochs)
         notes += _averaged(self._importance(source), source)
         if not self.available:
             notes.append(
@@ -135,21 +146,12 @@ class Options:
         return record
 
 
-def _of_study(source: FittedRuns) -> dict[str, float]:
-    """Target -> weight in the goal of the runs' study, of those that the fit predicts."""
-    weights: dict[str, float] = {}
-    for name, weight in source.goal.items():
-        if name in source.targets:
-            weights[name] = weight
-    return weights
-
-
 def _default_goal(source: FittedRuns) -> str:
     """What the goal is where nobody named targets."""
-    of_study = _of_study(source)
+    of_study = source.goal.weights(source.targets)
     if of_study:
         parts = [f"{name} {weight:.3g}" for name, weight in of_study.items()]
-        return f"the goal is that of the study: {', '.join(parts)}"
+        return f"the goal is that of the study{source.goal.objective}: {', '.join(parts)}"
     if len(source.targets) == 1:
         return f"the goal is the one target, {source.targets[0]}"
     return f"the goal is the plain mean of all {len(source.targets)} targets"
@@ -173,6 +175,25 @@ def _averaged(weights: Mapping[str, float], source: FittedRuns) -> list[str]:
     if names == {"score"} and len(weights) > 1:
         return ["the goal is the mean score: a score that varies more counts for more"]
     return []
+
+
+def _with_study(options: Options, source: FittedRuns) -> Options:
+    """Returns the options with what they leave open as the runs' study has it."""
+    goal = source.goal
+    never_worse = options.never_worse
+    if not never_worse:
+        never_worse = typed.limited("never_worse", list(goal.never_worse), source.targets)
+    named = bool(options.targets)
+    return replace(
+        options,
+        caps={**goal.caps, **options.caps},
+        floors={**goal.floors, **options.floors},
+        fixed={**goal.fixed, **options.fixed},
+        groups={**goal.groups, **options.groups},
+        never_worse=never_worse,
+        worst=goal.worst and not named,
+        risk=None if named else goal.risk,
+    )
 
 
 def make_options(
@@ -219,7 +240,7 @@ def make_options(
         weighted=weighted,
     )
     _check(options, source, {})
-    return options
+    return _with_study(options, source)
 
 
 def read_options(
@@ -255,7 +276,7 @@ def read_options(
         target_option=COMMAND_LINE["targets"],
     )
     _check(options, source, COMMAND_LINE)
-    return options
+    return _with_study(options, source)
 
 
 def _numbers(

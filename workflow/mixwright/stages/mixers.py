@@ -101,9 +101,9 @@ def fit_mixer(
     """Fit a mixer to measured losses: your own CSV tables, or the tables of a study.
 
     `mixwright fit` is short for `mixwright fit-mixer`. With --study the fit knows what the study's
-    targets measure. `mixwright propose` starts from the goal of the study whose results hold a fit.
-    With --around the tables are a few runs of larger models, fitted around a fit to smaller ones.
-    --anchors are such runs of a study.
+    targets measure. `mixwright propose` starts from the goal and the limits of the study whose
+    results hold a fit. With --around the tables are a few runs of larger models, fitted around a
+    fit to smaller ones. --anchors are such runs of a study.
 
     Example:
         mixwright fit --mixer effective-data --mixtures mixtures.csv --losses losses.csv --to fit

@@ -133,7 +133,8 @@ def pareto(
     for objective in objectives:
         # refused before anything is computed where its targets have different units
         objective.metric(source.metrics)
-    goal = options.goal(source)
+    # a front is of the objectives that were named
+    goal = replace(options.goal(source), worst=False, risk=None)
     front = trace_front(fitted.mixer, goal, objectives, points)
     for note in mixers.ignored_limits(source.mixer, goal):
         log.info("%s: %s", source.mixer, note)

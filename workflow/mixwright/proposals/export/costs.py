@@ -45,7 +45,7 @@ class FitCost:
                 )
             weights[name] = weight
         if not weights:
-            weights = dict(fit.source.goal)
+            weights = dict(fit.source.goal.targets)
         if not weights:
             weights = dict.fromkeys(fit.targets, 1.0)
         readout = Readout.of(weights, fit.targets, fit.source.metrics)

@@ -39,7 +39,7 @@ def prices(
 ) -> tuple[Price, ...]:
     """Returns what each option that limits the mixture costs, the dearest first.
 
-    None has a price where the mixer predicts nothing.
+    None has a price where the mixer predicts nothing, or the goal is not the mean.
 
     Args:
         mixer: fitted; it proposes again without each of the options.
@@ -47,7 +47,7 @@ def prices(
         source: the brief of the runs.
         goal: that of the options, as the mixer is asked for it.
     """
-    if not mixers.entry(source.mixer).predicts:
+    if not mixers.entry(source.mixer).predicts or goal.worst or goal.risk is not None:
         return ()
     readout = Readout.of(goal.targets, tuple(goal.targets), source.metrics)
     sign = 1 if readout.metric.higher else -1

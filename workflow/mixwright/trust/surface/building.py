@@ -294,7 +294,7 @@ def _wish(
     """What is known of the goal, and the best mixture for it."""
     goal = for_mean_accuracy(runs, goal)
     weights: Mapping[str, float] = goal.targets
-    if study_goal is None and not source.goal and not _of_one_unit(goal, source):
+    if study_goal is None and not source.goal.targets and not _of_one_unit(goal, source):
         weights = {}
     available = None
     bounds = None

@@ -21,6 +21,7 @@ from mixwright.mixers.laws.formula import (
 )
 from mixwright.mixers.laws.law import Law
 from mixwright.proposals.fits import Fit, FittedRuns
+from mixwright.proposals.study_goal import StudyGoal
 from mixwright.simplex.bounds import Bounds, groups_of
 from mixwright.trust.evidence import Foreseen
 from mixwright.trust.intervals import Interval
@@ -137,7 +138,7 @@ def _source(file: Part, domains: tuple[str, ...], targets: Sequence[Part]) -> Fi
         least_tokens=runs.number("least_tokens"),
         most_tokens=runs.number("most_tokens"),
         metrics=metrics,
-        goal=weights,
+        goal=StudyGoal(weights),
     )
 
 

@@ -129,7 +129,7 @@ def record_of(surface: Surface) -> dict[str, Any]:
         "targets": _targets(surface),
         "interval": _interval(surface),
         "region": _region(surface),
-        "goal": _goal(surface.wish, surface.domains, bool(source.goal)),
+        "goal": _goal(surface.wish, surface.domains, bool(source.goal.targets)),
         "runs": {
             "count": source.runs,
             "least_tokens": source.least_tokens,
