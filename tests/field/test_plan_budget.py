@@ -10,6 +10,13 @@ import yaml
 import least_study
 from mixwright import tables
 from mixwright.__main__ import main
+from mixwright.errors import MixwrightError
+from mixwright.jobs.plan.alternatives import alternatives, models_of
+from mixwright.jobs.plan.budget import buy
+from mixwright.jobs.plan.estimate import estimate, hardware_of
+from mixwright.jobs.plan.money import Budget
+from mixwright.jobs.plan.spending import Spending
+from mixwright.study.study import Study
 
 STUDY = {**least_study.LEAST, "study": "mine"}
 
@@ -108,3 +115,102 @@ def test_finished_runs_tell_more_than_tables(home, capsys):
     curves = [line for line in lines if "learning curve of 32 finished runs" in line]
     assert len(curves) == 2
     assert curves[0].strip().startswith("32 runs of 3 domains: expect rank correlation about")
+
+
+TRANSFER = {
+    "models": ["small", "tiny"],
+    "tokens": [40_000, 80_000],
+    "rates": [0.3, 1, 3],
+    "mixtures": 24,
+}
+ROUNDS = {"swarm": {"runs": 48, "rounds": 2}}
+LISTED = [{"cpp": 0.5, "prose": 0.5}, {"cpp": 0.2, "pycode": 0.8}]
+STUDIES = {
+    "transfer beside rounds": ({"designs": ROUNDS, "transfer": TRANSFER}, 2),
+    "transfer of one round": ({"designs": {"swarm": {"runs": 48}}, "transfer": TRANSFER}, 0.8),
+    "transfer at the proxies' length": (
+        {"designs": ROUNDS, "transfer": {"model": "small", "rates": [0.3, 1], "mixtures": 20}},
+        2,
+    ),
+    "rounds": ({"designs": {"swarm": {"runs": 24, "rounds": 2}}}, 0.5),
+    "three rounds": ({"designs": {"swarm": {"runs": 60, "rounds": 3}}}, 0.5),
+    "mixtures of one's own": (
+        {"designs": {"swarm": {"runs": 24}, "leave_one_out": {}, "listed": LISTED}},
+        0.5,
+    ),
+    "a look every 38 steps": ({"mixers": {"fastmix": {"every": 38}}}, 1),
+}
+
+
+def written(changes):
+    """The study of a person who writes these keys over each other."""
+    proxy = {"tokens": 40_000, "model": "tiny"}
+    mixers = {"effective-data": {}, "uniform": {}}
+    sections = {"proxy": proxy, "mixers": mixers}
+    for change in changes:
+        for name, section in change.items():
+            sections[name] = {**sections.get(name, {}), **section}
+            if name == "designs" and "swarm" in section and change is not changes[0]:
+                first = changes[0].get("designs", {}).get("swarm", {})
+                sections[name]["swarm"] = {**first, **section["swarm"]}
+    return least_study.study(**sections)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_study_takes_every_swarm_that_it_is_offered_at_the_cost_that_is_named(name):
+    changes, amount = STUDIES[name]
+    study = written([changes])
+    spending = Spending(study, hardware_of(study), Budget(amount, "CPU-hours", {}))
+    models = models_of(study, least_study.CONFIG / "models")
+    bought = buy(spending, models)
+    offers = [(bought.swarm, bought.cost)]
+    for other in alternatives(spending, bought, models):
+        offers.append((other.swarm, other.cost))
+    for swarm, cost in offers:
+        keys = yaml.safe_load("\n".join(swarm.keys(study)))
+        again = written([changes, keys])
+        for section in ("designs", "proxy", "transfer", "evaluation"):
+            assert again.config.get(section) == swarm.of(study).config.get(section)
+        assert len(again.runs["swarm"]) == spending.in_all(swarm)
+        assert spending.budget.cost(estimate(again, spending.hardware)) == pytest.approx(cost)
+    reserved = [part.hours for part in bought.estimate.parts if part.stage != "swarm"]
+    assert bought.reserved == pytest.approx(sum(reserved))
+
+
+def test_the_count_and_the_promise_are_those_of_the_whole_swarm(home, capsys):
+    designs = STUDIES["mixtures of one's own"][0]["designs"]
+    (home / "mine.yaml").write_text(yaml.safe_dump({**STUDY, "designs": designs}))
+    out = plan(capsys, "--budget", "1 CPU-hours")
+    runs = int(re.search(r"buys a swarm of (\d+) proxies", out)[1])
+    drawn = int(re.search(r"swarm: \{runs: (\d+)\}", out)[1])
+    assert runs == drawn + 6 and "6 of them listed or without a domain" in out
+    assert f"\n{runs} runs of 3 domains: expect rank correlation" in out
+
+
+def test_nothing_is_promised_of_mixtures_that_the_study_lists(home, capsys):
+    listed = [{"cpp": k / 10, "prose": 1 - k / 10} for k in range(11)]
+    designs = {"swarm": {"runs": 0}, "listed": listed}
+    mixers = {"effective-data": {}}
+    (home / "mine.yaml").write_text(yaml.safe_dump(STUDY | {"designs": designs, "mixers": mixers}))
+    out = plan(capsys, "--sources")
+    assert "designs.swarm.method" not in out and "expect rank correlation" not in out
+    assert "11 runs of 3 domains: what rank correlation to expect is not known: the study" in out
+    assert "make demo" not in out
+
+
+def test_a_study_that_was_resolved_before_keeps_the_combinations_that_it_has():
+    config = written([STUDIES["transfer beside rounds"][0]]).config
+    section = {key: value for key, value in config["transfer"].items() if key != "written"}
+    study = Study({**config, "transfer": section})
+    spending = Spending(study, hardware_of(study), Budget(2, "CPU-hours", {}))
+    bought = buy(spending, models_of(study, least_study.CONFIG / "models"))
+    assert bought.swarm.of(study).config["transfer"] == section
+    assert bought.swarm.runs >= 47
+
+
+def test_a_swarm_that_the_study_refuses_at_any_price_is_refused_in_the_study_s_words():
+    looks = {"proxy": {"tokens": 400_000}, "mixers": {"fastmix": {"every": 300}}}
+    study = written([looks])
+    spending = Spending(study, hardware_of(study), Budget(1, "CPU-hours", {}))
+    with pytest.raises(MixwrightError, match="which would never look at a gradient; lower it"):
+        buy(spending, models_of(study, least_study.CONFIG / "models"))

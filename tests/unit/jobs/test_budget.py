@@ -13,8 +13,6 @@ from mixwright.errors import MixwrightError
 from mixwright.jobs.plan.alternatives import LEAST_TOKENS, alternatives, models_of
 from mixwright.jobs.plan.budget import (
     RUNGS,
-    Spending,
-    Swarm,
     as_model,
     buy,
     climbed,
@@ -23,6 +21,7 @@ from mixwright.jobs.plan.budget import (
 from mixwright.jobs.plan.estimate import estimate, hardware_of
 from mixwright.jobs.plan.money import Budget, read_budget
 from mixwright.jobs.plan.purchase import as_table, sentences
+from mixwright.jobs.plan.spending import Spending, Swarm
 from mixwright.stages.plan import plan
 from mixwright.study.config import resolve
 from mixwright.study.schema import read_yaml

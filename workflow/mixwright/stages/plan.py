@@ -12,13 +12,14 @@ from mixwright.errors import MixwrightError
 from mixwright.files import write_json
 from mixwright.jobs.plan.accuracy import other_sentences
 from mixwright.jobs.plan.alternatives import alternatives, models_of
-from mixwright.jobs.plan.budget import Spending, buy, check_swarm
+from mixwright.jobs.plan.budget import buy, check_swarm
 from mixwright.jobs.plan.lines import plan_lines
 from mixwright.jobs.plan.money import read_budget
 from mixwright.jobs.plan.plan import plan_of
 from mixwright.jobs.plan.prices import Prices, read_prices
 from mixwright.jobs.plan.purchase import as_table, promises, sentences
 from mixwright.jobs.plan.record import record
+from mixwright.jobs.plan.spending import Spending
 from mixwright.jobs.requests import request_lines
 from mixwright.report.layout import drawn
 from mixwright.stages.options import NO_WORDS, NONE, Paths
@@ -85,8 +86,9 @@ def _say_accuracy(study: Study, curve: "LearningCurve | None", sources: bool) ->
     """Prints what the runs of a study promise, and what they promise it by."""
     domains = len(study.domains)
     runs = len(study.runs["swarm"])
-    lines = promises(domains, runs, curve)
-    if sources:
+    are_drawn = study.config["designs"]["swarm"]["runs"] > 0
+    lines = promises(domains, runs, curve, are_drawn)
+    if sources and are_drawn:
         lines += other_sentences(domains, runs)
     for line in lines:
         print(fill(line, WIDE - 1, initial_indent="  ", subsequent_indent="    "))

@@ -183,7 +183,7 @@ def _write_out_shapes(study: dict[str, Any], folder: Path, named: set[str]) -> N
 
 
 def _write_out_combinations(study: dict[str, Any], folder: Path) -> None:
-    """Writes out every combination of `transfer`; the last one stands for all in its section."""
+    """Writes out every combination of `transfer`."""
     section = study["transfer"]
     combinations = transfers.spelled(section, study["proxy"])
     for combination in combinations:
@@ -194,8 +194,7 @@ def _write_out_combinations(study: dict[str, Any], folder: Path) -> None:
             checked = {**study, "transfer": dict(combination)}
             _check_learner(checked, "transfer", folder)
             _check_vocabulary(checked)
-    last = {key: combinations[-1][key] for key in ("model", "shape", "tokens")}
-    study["transfer"] = section | last | {"combinations": combinations}
+    study["transfer"] = transfers.written_out(section, combinations)
 
 
 def _write_out_shape(section: dict[str, Any], part: str, folder: Path, named: bool) -> None:

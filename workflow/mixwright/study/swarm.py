@@ -51,9 +51,12 @@ def decided(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def reason(config: Mapping[str, Any]) -> str:
-    """Returns in words what `auto` stands for and why; empty where a method is named."""
+    """Returns in words what `auto` stands for and why.
+
+    It is empty where a method is named, and where no mixture comes about by one.
+    """
     swarm = config["designs"]["swarm"]
-    if swarm["method"] != AUTO:
+    if swarm["method"] != AUTO or not swarm["runs"]:
         return ""
     method = swarm_method(config)
     words = f"designs.swarm.method auto is {method}"

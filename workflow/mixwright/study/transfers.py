@@ -1,6 +1,6 @@
 """The sizes and learning rates at which `transfer` trains the swarm's first mixtures again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -52,6 +52,46 @@ def spelled(section: Mapping[str, Any], proxy: Mapping[str, Any]) -> list[dict[s
             "config: transfer: nothing differs from the swarm; name other models, tokens or rates"
         )
     return combinations
+
+
+def written_out(
+    section: Mapping[str, Any], combinations: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Returns a section with its combinations, whose shapes are written out.
+
+    The last one stands for all in its section; what the study wrote stands below `written`.
+    """
+    written = section.get("written")
+    if written is None:
+        written = {key: section[key] for key in ("model", "tokens")}
+    last = combinations[-1]
+    one = {key: last[key] for key in ("model", "shape", "tokens")}
+    return {**section, **one, "combinations": list(combinations), "written": written}
+
+
+def spelled_again(
+    section: Mapping[str, Any], before: Mapping[str, Any], proxy: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns a resolved section as it is beside other proxies.
+
+    Args:
+        section: the section with its combinations.
+        before: the section of the proxies that it was resolved with.
+        proxy: that of the others.
+
+    Raises:
+        MixwrightError: nothing differs from the swarm any more.
+    """
+    if "written" not in section:
+        # an earlier version's, which does not say what the study wrote
+        return dict(section)
+    shapes = {}
+    for sized in (*section["combinations"], before, proxy):
+        shapes[sized["model"]] = sized["shape"]
+    combinations = spelled({**section, **section["written"]}, proxy)
+    for combination in combinations:
+        combination["shape"] = shapes[combination["model"]]
+    return written_out(section, combinations)
 
 
 def combinations_of(config: Mapping[str, Any]) -> tuple[Combination, ...]:

@@ -11,13 +11,11 @@ from mixwright.jobs.plan.budget import (
     LEAST_RUNS,
     RUNGS,
     Bought,
-    Model,
-    Spending,
-    Swarm,
     as_model,
     by_size,
     rounded,
 )
+from mixwright.jobs.plan.spending import Model, Spending, Swarm
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.learners import MASKED
 from mixwright.study.schema import read_yaml
@@ -96,7 +94,7 @@ def alternatives(spending: Spending, bought: Bought, models: Sequence[Model]) ->
     """
     swarm = bought.swarm
     result = []
-    for what, runs, model in _changes(swarm, models):
+    for what, runs, model in _changes(spending, swarm, models):
         start = Swarm(runs, swarm.tokens, model)
         other = _as_dear(spending, start, bought.cost)
         if other is None or other.tokens_per_parameter < LEAST_TOKENS:
@@ -105,7 +103,7 @@ def alternatives(spending: Spending, bought: Bought, models: Sequence[Model]) ->
             what=what,
             swarm=other,
             cost=spending.cost(other),
-            expected=expected(spending.domains, runs),
+            expected=expected(spending.domains, spending.in_all(other)),
             unknown=_unknown(swarm, other),
         )
         result.append(alternative)
@@ -121,12 +119,15 @@ def _unknown(swarm: Swarm, other: Swarm) -> str:
     return "what its longer proxies add"
 
 
-def _changes(swarm: Swarm, models: Iterable[Model]) -> list[tuple[str, int, Model]]:
-    """What is changed, in words, the runs and the model of each alternative."""
-    half = swarm.runs // 2
-    twice = 2 * swarm.runs
+def _changes(
+    spending: Spending, swarm: Swarm, models: Iterable[Model]
+) -> list[tuple[str, int, Model]]:
+    """What is changed, in words, the runs to draw and the model of each alternative."""
+    runs = spending.in_all(swarm)
+    half = runs // 2 - spending.beside
+    twice = 2 * runs - spending.beside
     changes = []
-    if half >= LEAST_RUNS:
+    if half >= max(LEAST_RUNS, spending.least_runs):
         changes.append(("half the proxies, longer", half, swarm.model))
     changes.append(("twice the proxies, shorter", twice, swarm.model))
     size = swarm.model.parameters
@@ -141,16 +142,19 @@ def _changes(swarm: Swarm, models: Iterable[Model]) -> list[tuple[str, int, Mode
 
 
 def _as_dear(spending: Spending, start: Swarm, price: float) -> Swarm | None:
-    """The swarm whose tokens make it cost a price, cut to three digits; None: none is so cheap."""
-    low = 1.0
+    """The swarm whose tokens make it cost a price, cut to three digits; None: no useful one does.
+
+    A swarm that the study refuses is none.
+    """
+    low = LEAST_TOKENS * start.model.parameters
     high = float(start.tokens)
-    if spending.cost(_of_tokens(start, low)) > price:
+    if not spending.costs_at_most(_of_tokens(start, low), price):
         return None
-    while spending.cost(_of_tokens(start, high)) < price and high < MOST_TOKENS:
+    while spending.costs_at_most(_of_tokens(start, high), price) and high < MOST_TOKENS:
         high *= 2
     for _ in range(HALVINGS):
         middle = (low * high) ** 0.5
-        if spending.cost(_of_tokens(start, middle)) <= price:
+        if spending.costs_at_most(_of_tokens(start, middle), price):
             low = middle
         else:
             high = middle

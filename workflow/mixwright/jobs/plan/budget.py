@@ -19,17 +19,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixwright.errors import MixwrightError
-from mixwright.jobs.plan.estimate import Estimate, Hardware, estimate
-from mixwright.jobs.plan.jobs import USUAL_FIGURES
-from mixwright.jobs.plan.money import Budget
+from mixwright.jobs.plan.estimate import Estimate
+from mixwright.jobs.plan.spending import Model, Spending, Swarm
 from mixwright.jobs.resources import vocabulary_of
 from mixwright.proxies.footprint import parameters
 from mixwright.study.study import Study
-from mixwright.study.swarm import INFORMATIVE, swarm_method
 
 # Halvings of the ladder: enough for whole runs and three digits of tokens.
 HALVINGS = 24
-# A study's schema takes no smaller swarm.
+# No smaller swarm is bought, whatever mixtures a study lists beside it.
 LEAST_RUNS = 10
 # Tokens are told to three digits.
 DIGITS = 3
@@ -37,7 +35,7 @@ DIGITS = 3
 
 @dataclass(frozen=True)
 class Rung:
-    """A swarm, relative to the domains and the model."""
+    """A swarm, relative to the domains and the model; a study may need more runs."""
 
     runs_per_domain: float
     # at least, whatever the domains are
@@ -56,111 +54,6 @@ RUNGS = (
 
 # The height of the last rung.
 TOP = len(RUNGS) - 1.0
-
-
-@dataclass(frozen=True)
-class Model:
-    """A shape that proxies can have."""
-
-    name: str
-    shape: Mapping[str, Any]
-    parameters: int
-
-
-@dataclass(frozen=True)
-class Swarm:
-    """So many proxies, of so many tokens, of one model."""
-
-    runs: int
-    tokens: int
-    model: Model
-
-    @property
-    def tokens_per_parameter(self) -> float:
-        """Training tokens of a proxy for each of its parameters."""
-        return self.tokens / self.model.parameters
-
-    def of(self, study: Study) -> Study:
-        """Returns the study with this swarm."""
-        designs = study.config["designs"]
-        proxy = study.config["proxy"]
-        candidates = designs["swarm"]["candidates"]
-        swarm = {
-            **designs["swarm"],
-            "runs": self.runs,
-            "candidates": max(candidates, self.runs),
-        }
-        proxy = {
-            **proxy,
-            "tokens": self.tokens,
-            "model": self.model.name,
-            "shape": self.model.shape,
-        }
-        config = {
-            **study.config,
-            "designs": {**designs, "swarm": swarm},
-            "proxy": proxy,
-        }
-        return Study(config)
-
-    def keys(self, study: Study) -> list[str]:
-        """Returns the lines of YAML that give the study this swarm."""
-        swarm = f"runs: {self.runs}"
-        written = study.config["designs"]["swarm"]
-        informative = swarm_method(self.of(study).config) == INFORMATIVE
-        if informative and self.runs > written["candidates"]:
-            swarm += f", candidates: {self.runs}"
-        return [
-            f"designs: {{swarm: {{{swarm}}}}}",
-            f"proxy: {{model: {self.model.name}, tokens: {self.tokens}}}",
-        ]
-
-
-@dataclass(frozen=True)
-class Spending:
-    """A study whose swarm is bought, and what it is bought with."""
-
-    # its other runs, finals and mixers stay as they are
-    study: Study
-    hardware: Hardware
-    budget: Budget
-    # that it draws
-    figures: int = USUAL_FIGURES
-
-    @property
-    def domains(self) -> int:
-        """How many domains the study mixes."""
-        return len(self.study.config["domains"])
-
-    def estimate(self, swarm: Swarm) -> Estimate:
-        """Returns what the study takes with a swarm."""
-        changed = swarm.of(self.study)
-        return estimate(changed, self.hardware, figures=self.figures)
-
-    def cost(self, swarm: Swarm) -> float:
-        """Returns what the study costs with a swarm."""
-        known = self.estimate(swarm)
-        return self.budget.cost(known)
-
-    @property
-    def as_written(self) -> float:
-        """What the study costs with the swarm that it has."""
-        known = estimate(self.study, self.hardware, figures=self.figures)
-        return self.budget.cost(known)
-
-    def pays(self, swarm: Swarm) -> bool:
-        """Whether the budget pays the study with a swarm."""
-        return self.cost(swarm) <= self.budget.amount
-
-    def reserved(self, swarm: Swarm) -> float:
-        """Returns what all but the swarm costs; other runs are as long as the swarm's."""
-        known = self.estimate(swarm)
-        others = []
-        for part in known.parts:
-            if part.stage != "swarm":
-                others.append(part)
-        without = Estimate(tuple(others), self.hardware)
-        return self.budget.cost(without)
 
 
 @dataclass(frozen=True)
@@ -185,7 +78,8 @@ def buy(spending: Spending, models: Sequence[Model]) -> Bought:
         models: those that proxies could have, the study's own among them.
 
     Raises:
-        MixwrightError: the study trains no swarm, or the budget pays no useful one.
+        MixwrightError: the study trains no swarm, it refuses the least one, or the budget pays no
+            useful one.
     """
     study = spending.study
     check_swarm(study)
@@ -276,7 +170,7 @@ def check_swarm(study: Study) -> None:
 
 def _swarm_at(spending: Spending, model: Model, rung: Rung) -> Swarm:
     by_domains = math.ceil(rung.runs_per_domain * spending.domains)
-    runs = max(rung.least_runs, by_domains)
+    runs = max(rung.least_runs, by_domains, spending.least_runs)
     tokens = rung.tokens_per_parameter * model.parameters
     return Swarm(runs, rounded(tokens), model)
 
@@ -317,7 +211,8 @@ def _refusal(spending: Spending, least: Swarm) -> str:
     remedy = f"give {budget.enough(needed)} or more"
     if not spending.study.ends_at_proposals:
         remedy += ", take fewer or shorter finals (final.seeds, goal.tokens), or finals: none"
-    proxies = f"{least.runs} proxies of {least.tokens:,} tokens ({least.model.name})"
+    runs = spending.in_all(least)
+    proxies = f"{runs} proxies of {least.tokens:,} tokens ({least.model.name})"
     return (
         f"--budget: {budget.in_words(budget.amount)} pay no useful swarm:"
         f" {proxies} take {budget.in_words(needed - rest)},"

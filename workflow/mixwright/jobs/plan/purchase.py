@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from mixwright.jobs.plan.accuracy import expected, of_curve, sentence
 from mixwright.jobs.plan.alternatives import Alternative
-from mixwright.jobs.plan.budget import RUNGS, Bought, Spending, Swarm
+from mixwright.jobs.plan.budget import RUNGS, Bought
+from mixwright.jobs.plan.spending import Spending, Swarm
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,13 +18,22 @@ SHORT = RUNGS[2].tokens_per_parameter
 NOT_KNOWN = "not known"
 
 
-def promises(domains: int, runs: int, curve: "LearningCurve | None" = None) -> list[str]:
-    """Returns what so many runs promise: by the study's own finished runs first, then by tables."""
+def promises(
+    domains: int, runs: int, curve: "LearningCurve | None" = None, are_drawn: bool = True
+) -> list[str]:
+    """Returns what so many runs promise: by the study's own finished runs first, then by tables.
+
+    The tables say nothing of runs none of which is drawn: a study lists their mixtures.
+    """
     texts = []
     if curve is not None:
         known = of_curve(curve, runs)
         texts.append(sentence(domains, runs, known))
-    texts.append(sentence(domains, runs, expected(domains, runs)))
+    if are_drawn:
+        texts.append(sentence(domains, runs, expected(domains, runs)))
+    else:
+        unknown = sentence(domains, runs, None)
+        texts.append(f"{unknown}: the study lists their mixtures, and the tables are of drawn ones")
     return texts
 
 
@@ -35,11 +45,11 @@ def sentences(
     domains = spending.domains
     swarm = bought.swarm
     lines = [
-        f"a budget of {budget.in_words(budget.amount)} buys {_in_words(swarm)}",
+        f"a budget of {budget.in_words(budget.amount)} buys {_in_words(spending, swarm)}",
         f"the whole study then takes {budget.in_words(bought.cost)}, of which all but the swarm is"
         f" {budget.in_words(bought.reserved)}; as it is written it takes"
         f" {budget.in_words(spending.as_written)}",
-        *promises(domains, swarm.runs, curve),
+        *promises(domains, spending.in_all(swarm), curve),
     ]
     if swarm.tokens_per_parameter < SHORT:
         lines.append(
@@ -64,7 +74,7 @@ def as_table(spending: Spending, bought: Bought, others: Sequence[Alternative]) 
     for heading in ("proxies", "tokens each", "a parameter", "cost", "rank"):
         table.add_column(heading, justify="right")
     table.add_column("not known", overflow="fold")
-    known = expected(spending.domains, bought.swarm.runs)
+    known = expected(spending.domains, spending.in_all(bought.swarm))
     first = Alternative("as proposed", bought.swarm, bought.cost, known, "")
     for other in (first, *others):
         swarm = other.swarm
@@ -73,7 +83,7 @@ def as_table(spending: Spending, bought: Bought, others: Sequence[Alternative]) 
             rank = f"{other.expected.rank:.2f}"
         table.add_row(
             f"{other.what} ({swarm.model.name})",
-            str(swarm.runs),
+            str(spending.in_all(swarm)),
             f"{swarm.tokens:,}",
             f"{swarm.tokens_per_parameter:.3g}",
             spending.budget.in_words(other.cost),
@@ -83,8 +93,12 @@ def as_table(spending: Spending, bought: Bought, others: Sequence[Alternative]) 
     return table
 
 
-def _in_words(swarm: Swarm) -> str:
-    return (
-        f"a swarm of {swarm.runs} proxies of {swarm.tokens:,} tokens each ({swarm.model.name},"
+def _in_words(spending: Spending, swarm: Swarm) -> str:
+    runs = spending.in_all(swarm)
+    words = (
+        f"a swarm of {runs} proxies of {swarm.tokens:,} tokens each ({swarm.model.name},"
         f" {swarm.tokens_per_parameter:.3g} tokens a parameter)"
     )
+    if spending.beside:
+        words += f", {spending.beside} of them listed or without a domain"
+    return words
