@@ -14,6 +14,15 @@ class MixwrightError(Exception):
 class TooFewRunsError(MixwrightError):
     """A mixer cannot learn from so few runs."""
 
+    def __init__(self, message: str, least: int) -> None:
+        """Takes the message, and how many runs would do."""
+        super().__init__(message)
+        self.least = least
+
+    def __reduce__(self) -> tuple[type["TooFewRunsError"], tuple[str, int]]:
+        """A process hands it to another one with both."""
+        return type(self), (str(self), self.least)
+
 
 def counted(number: int, noun: str) -> str:
     """Returns `1 target`, `2 targets`."""

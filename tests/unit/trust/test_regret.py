@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+import least_study
 from mixwright.__main__ import main
 from mixwright.errors import MixwrightError
 from mixwright.trust.regret import Plan, Problem, by_kind, regrets, trained
@@ -52,6 +54,11 @@ def test_a_summary_counts_what_is_worse_than_uniform():
         ({"rounds": 0}, "--rounds 0"),
         ({"runs": 0}, "--runs 0: give 1 or more"),
         ({"mixer": "mixmin"}, "--mixer mixmin"),
+        (
+            {"runs": 16, "rounds": 2},
+            "--rounds 2: 16 runs leave 8 a round, and a fit needs 10: give --runs 20 or more",
+        ),
+        ({"runs": 29, "rounds": 3}, "leave 9 a round, and a fit needs 10: give --runs 30 or more"),
     ],
 )
 def test_a_plan_that_cannot_be_played_is_refused(words, message):
@@ -81,3 +88,43 @@ def _one_row(plan):
     goal = plan.goal_of(np.random.default_rng(0), 0)
     assert goal.names == plan.names and json.dumps(dict(goal.targets))
     return pd.DataFrame([{"kind": "law", "regret": 0.1, "best_run": 0.5}])
+
+
+def test_rounds_that_a_fit_cannot_follow_are_refused_before_anything_is_played(capsys):
+    shape = ["--domains", "3", "--rounds", "2", "--problems", "1"]
+    assert main(["regret", *shape, "--runs", "16"]) == 1
+    printed = capsys.readouterr()
+    assert "played" not in printed.err and "give --runs 20 or more" in printed.err
+    study = ["--study", "config/config.yaml", "--runs", "19", "--rounds", "2"]
+    assert main(["regret", *study]) == 1
+    assert "19 runs leave 9 a round" in capsys.readouterr().err
+
+
+def test_too_few_runs_for_a_mixer_name_the_option():
+    plan = Plan(domains=3, targets=1, runs=6)
+    with pytest.raises(MixwrightError, match="--runs 6: effective-data needs 8 or more; give"):
+        list(regrets(plan, ["law"], seeds=(0,)))
+
+
+@pytest.mark.parametrize(
+    ("goal", "line"),
+    [
+        (
+            {"objective": "worst"},
+            "goal.objective: worst is not played: regrets are of the targets'",
+        ),
+        ({"risk": 0.9}, "goal.risk: 0.9 is not played"),
+        ({"never_worse": "all"}, "goal.never_worse is not played"),
+        ({"leave_target_out": True}, "goal.leave_target_out is not played"),
+    ],
+)
+def test_what_a_study_asks_for_and_no_plan_plays_is_told(goal, line, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mixwright.stages.regret._played", lambda plan, *_: _one_row(plan))
+    mixers = {"effective-data": {}, "uniform": {}}
+    # targets that are left out in turn are domains
+    targets = {"cpp": {}, "prose": {}}
+    config = {**least_study.LEAST, "goal": goal, "mixers": mixers, "targets": targets}
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(config))
+    assert main(["regret", "--study", str(file)]) == 0
+    assert line in capsys.readouterr().err

@@ -84,7 +84,8 @@ class Fitted(Saved):
         if count < least:
             raise TooFewRunsError(
                 f"{self.name} needs {least} {role} runs or more and there are {count};"
-                f" train {least - count} more"
+                f" train {least - count} more",
+                least,
             )
         finite_losses = np.isfinite(runs.losses).all(axis=1)
         finite_amounts = np.isfinite(runs.amounts).all(axis=1)

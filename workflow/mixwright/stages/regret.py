@@ -19,6 +19,7 @@ from mixwright.errors import MixwrightError
 from mixwright.files import written
 from mixwright.progress import say
 from mixwright.stages.plan import study_of_files
+from mixwright.study.goals import is_worst
 from mixwright.study.study import Study
 from mixwright.study.swarm import swarm_method
 from mixwright.trust.noise import target_signals
@@ -107,6 +108,8 @@ def _of_study(path: Path) -> Plan:
         folder = Path("results") / study.name
     if not study.runs.get("swarm"):
         raise MixwrightError(f"--study {path}: it trains no swarm; give --domains and --runs")
+    for line in _not_played(study):
+        say(line)
     sizes = folder / "domains.parquet"
     swarm = study.config["designs"]["swarm"]
     goal = study.config["goal"]
@@ -133,6 +136,24 @@ def _of_study(path: Path) -> Plan:
         say(f"no repeats are trained: a noise of {NOISE:g} of the swarm's spread is assumed")
         return plan
     return replace(plan, noise=measured)
+
+
+def _not_played(study: Study) -> list[str]:
+    """What a study's goal asks for beside the mean inside bounds, a line each."""
+    goal = study.config["goal"]
+    wishes = []
+    if is_worst(study.config):
+        wishes.append("objective: worst")
+    if "risk" in goal:
+        wishes.append(f"risk: {goal['risk']:g}")
+    if goal["never_worse"]:
+        wishes.append("never_worse")
+    if goal["leave_target_out"]:
+        wishes.append("leave_target_out")
+    lines = []
+    for wish in wishes:
+        lines.append(f"goal.{wish} is not played: regrets are of the targets' weighted mean")
+    return lines
 
 
 def _measured_noise(folder: Path) -> float | None:

@@ -18,12 +18,14 @@ import pandas as pd
 
 from mixwright import mixers
 from mixwright.designs.elsewhere import NO_BOUNDS, Wanted, designed
-from mixwright.errors import MixwrightError, counted
+from mixwright.errors import MixwrightError, TooFewRunsError, counted
 from mixwright.goal import Goal
+from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array, Domain
 from mixwright.observations import Observations
 from mixwright.simplex.bounds import Bounds
 from mixwright.simplex.geometry import scale_into
+from mixwright.study.design_checks import LEAST_OF_A_ROUND
 from mixwright.trust.next_round import next_round
 from mixwright.trust.planted import KINDS, Truth
 from mixwright.trust.planted_optimum import Optimum, optimum
@@ -91,7 +93,12 @@ class Plan:
         """
         if self.noise < 0:
             raise MixwrightError(f"--noise {self.noise:g}: give a share of the spread, 0 or more")
-        _parts(self.runs, self.rounds)
+        sizes = _parts(self.runs, self.rounds)
+        if self.rounds > 1 and sizes[-1] < LEAST_OF_A_ROUND:
+            raise MixwrightError(
+                f"--rounds {self.rounds}: {self.runs} runs leave {sizes[-1]} a round, and a fit"
+                f" needs {LEAST_OF_A_ROUND}: give --runs {LEAST_OF_A_ROUND * self.rounds} or more"
+            )
         method = mixers.entry(self.mixer)
         if method.reads and method.reads != {"swarm"}:
             raise MixwrightError(
@@ -199,7 +206,7 @@ def regrets(
         for kind in kinds:
             problem = Problem.of(kind, seed, plan)
             runs = trained(problem, plan)
-            fitted = method.fit(runs)
+            fitted = _fitted(method, runs)
             proposed = fitted.propose(problem.goal).weights
             measured = runs.losses @ problem.importance
             place = int(measured.argmin())
@@ -211,6 +218,17 @@ def regrets(
                 "best_run": problem.regret(best_run),
                 "gap": problem.best.gap / problem.room,
             }
+
+
+def _fitted(method: Mixer, runs: Observations) -> Mixer:
+    """Returns the mixer with what it learned from the plan's runs."""
+    try:
+        return method.fit(runs)
+    except TooFewRunsError as error:
+        raise MixwrightError(
+            f"--runs {len(runs.runs)}: {method.name} needs {error.least} or more;"
+            f" give --runs {error.least}"
+        ) from None
 
 
 def by_kind(rows: pd.DataFrame) -> pd.DataFrame:
