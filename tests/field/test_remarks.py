@@ -67,6 +67,12 @@ def test_wild_runs_are_named_once_a_target(name, wild, caplog):
     assert caplog.text.count("less weight there") == len(TARGETS)
 
 
+def test_runs_that_a_remark_does_not_name_are_counted(caplog):
+    with caplog.at_level(logging.INFO):
+        create("effective-data").fit(swarm(spread_out(), range(4)))
+    assert "4 runs far from all others, run-000, run-001, run-002 and 1 more: " in caplog.text
+
+
 def test_a_stack_names_them_once_too(caplog):
     members = {"effective-data": {}, "additive": {}}
     with caplog.at_level(logging.INFO):

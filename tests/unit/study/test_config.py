@@ -78,6 +78,24 @@ def test_defaults_and_shapes_are_filled_in():
             {"designs": {"swarm": {"around": {"x": 0.5}}}},
             "config: designs.swarm.around: the weights sum to 0.5; make them sum to 1",
         ),
+        # of several types that a key takes, the fault is that of the one that was written
+        (
+            {"transfer": {"tokens": [50_000, 5e4]}},
+            "config: transfer.tokens: [50000, 50000] has non-unique elements; list each once",
+        ),
+        (
+            {"transfer": {"tokens": ["50k", 80_000]}},
+            "config: transfer.tokens.0 is '50k', a str; it takes a value of type integer: write",
+        ),
+        ({"transfer": {"tokens": 0}}, "config: transfer.tokens: 0 is less than the minimum of 1"),
+        (
+            {"goal": {"never_worse": ["t", "t"]}},
+            "config: goal.never_worse: ['t', 't'] has non-unique elements; list each once",
+        ),
+        (
+            {"goal": {"never_worse": [False]}},
+            "config: goal.never_worse is [False]; it takes all, or a list of targets, its names in",
+        ),
         (
             {"targets": {"q": {}}},
             "config: targets.q has no source and is not a domain; give it a source",

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, TooFewRunsError, counted
+from mixwright.errors import MixwrightError, TooFewRunsError, counted, shortened
 from mixwright.files import read_json, write_json
 from mixwright.goal import Goal, Proposal
 from mixwright.mixture import Array
@@ -190,7 +190,7 @@ def doubtful(runs: Observations, of_wild: str = CHECK) -> list[str]:
     for k in np.flatnonzero(wild.any(axis=0)).tolist():
         names = [runs.runs[row] for row in np.flatnonzero(wild[:, k]).tolist()]
         count = counted(len(names), "run")
-        listed = ", ".join(names[:NAMED])
+        listed = shortened(names, NAMED)
         remarks.append(f"{runs.targets[k]}: {count} far from all others, {listed}: {of_wild}")
     return remarks
 

@@ -72,6 +72,9 @@ def _message(error: ValidationError, schema: Schema) -> str:
     if "propertyNames" in error.absolute_schema_path:
         return f"{prefix}{_shown(value)}: {NAME_RULE}"
     if error.validator == "anyOf":
+        inside = _inside(error)
+        if inside is not None:
+            return _message(inside, schema)
         hint = _number_hint(value)
         if isinstance(value, list):
             hint = ", its names in quotes where YAML reads them as no or as numbers"
@@ -86,6 +89,27 @@ def _message(error: ValidationError, schema: Schema) -> str:
     if where == "study" and error.validator in ("pattern", "maxLength"):
         return f"study: {_shown(value)} does not match what a name may be; {NAME_RULE}"
     return _broken_rule(error, where or "the study")
+
+
+def _inside(error: ValidationError) -> ValidationError | None:
+    """The mistake in the one alternative that takes values of this type.
+
+    It is None where no alternative does, or several do. A word in a list of names is none: what
+    YAML reads as something else is answered with all that the key takes.
+    """
+    others = set()
+    first: dict[Any, ValidationError] = {}
+    for part in error.context:
+        alternative = part.schema_path[0]
+        first.setdefault(alternative, part)
+        if not part.path and part.validator in ("type", "const", "enum"):
+            others.add(alternative)
+    fitting = [part for alternative, part in first.items() if alternative not in others]
+    if len(fitting) != 1:
+        return None
+    inside = fitting[0]
+    is_name = inside.validator == "type" and inside.validator_value == "string"
+    return None if is_name else inside
 
 
 def _wrong_type(where: str, value: Any, wanted: str | list[str]) -> str:

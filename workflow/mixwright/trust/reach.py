@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mixwright.errors import shortened
 from mixwright.mixture import Array
 from mixwright.simplex.alike import same_mixture
 from mixwright.trust.leverage import Cover
@@ -189,7 +190,7 @@ class Reach:
             if near or (names and share - most > MORE):
                 reasons.append(
                     f"{holds}, and the runs that took over {most:.1%} lie far off what the others"
-                    f" say ({', '.join(names[:NAMED])}); check them, or train more such runs"
+                    f" say ({shortened(names, NAMED)}); check them, or train more such runs"
                 )
         return reasons
 

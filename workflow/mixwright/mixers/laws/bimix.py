@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixwright.errors import shortened
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.mixer import NAMED, LawMixer
 from mixwright.mixture import Array
@@ -89,7 +90,7 @@ class BiMix(LawMixer):
                 pairs.append(f"{target} follows {self.domains[i]}")
         note = "each target follows one domain"
         if pairs:
-            note += f": {', '.join(pairs[:NAMED])}"
+            note += f": {shortened(pairs, NAMED)}"
         return note
 
 
