@@ -171,12 +171,14 @@ def check_one_unit(
     metrics: Mapping[str, Metric],
     where: str,
     remedy: str,
+    problem: str = "a plain mean of different units says nothing",
 ) -> None:
     """Refuses a plain mean of targets whose numbers have different units.
 
     Args:
         where: what the message begins with.
         remedy: what settles it.
+        problem: what is wrong with them, where it is another thing than their mean.
 
     Raises:
         MixwrightError: it names which targets have which unit.
@@ -189,9 +191,25 @@ def check_one_unit(
         metric = metrics.get(name, LOSS)
         by_unit.setdefault(metric.unit or metric.title, []).append(name)
     parts = [f"{', '.join(names)} in {unit}" for unit, names in by_unit.items()]
-    raise MixwrightError(
-        f"{where}: a plain mean of different units says nothing: {'; '.join(parts)}; {remedy}"
-    )
+    raise MixwrightError(f"{where}: {problem}: {'; '.join(parts)}; {remedy}")
+
+
+def check_worst_units(
+    targets: Sequence[str], metrics: Mapping[str, Metric], where: str = "goal.objective: worst"
+) -> None:
+    """Refuses the worst of targets whose numbers have different units.
+
+    Args:
+        targets: those with a weight.
+        metrics: target -> what its numbers are; losses in nats/token where nothing stands.
+        where: what the message begins with.
+
+    Raises:
+        MixwrightError: it names which targets have which unit.
+    """
+    remedy = "weigh those of one unit alone, or take objective: mean"
+    problem = "which target is worst cannot be told in different units"
+    check_one_unit(targets, metrics, where, remedy, problem)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from least_study import CONFIG, LEAST
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
+from mixwright.learners import LOSS
 from mixwright.mixers import MIXERS, check_worst, create
 from mixwright.mixers.laws.law import Law
 from mixwright.mixers.laws.optimum import best_mixture, certificate
@@ -166,3 +167,45 @@ def test_a_study_asks_for_its_worst_target():
         study({"mixmin": {}}, objective="worst")
     with pytest.raises(MixwrightError, match="leave one of the two out"):
         study({"natural": {}}, objective="worst", leave_target_out=True)
+
+
+POINTS = {"metric": "accuracy", "whole": 100}
+MIXED = {"arc": POINTS, "bits": {"unit": "bits/byte"}, "plain": 1}
+
+
+def measured(**targets):
+    """A study of runs that others measured, which need not be there yet."""
+    section = {"swarm": {"mixtures": "m.csv", "losses": "l.csv"}, "targets": targets}
+    goal = {"objective": "worst"}
+    mixers = {"effective-data": {}}
+    return {"study": "theirs", "measured": section, "goal": goal, "mixers": mixers}
+
+
+def test_a_worst_target_of_several_units_is_refused_before_anything_runs():
+    message = "config: goal.objective: worst: which target is worst cannot be told in different"
+    with pytest.raises(MixwrightError, match=message) as refused:
+        resolve(measured(**MIXED), CONFIG)
+    assert "arc in %; bits in bits/byte" in str(refused.value) and "mean of" not in str(
+        refused.value
+    )
+    asked = {"source": "files", "files": "*.jsonl", "query": "q", "choices": "c", "gold": "g"}
+    targets = {"questions": {**asked, "metric": "accuracy"}, "pytests": {"source": "installed"}}
+    trained = copy.deepcopy(LEAST) | {"goal": {"objective": "worst"}, "targets": targets}
+    trained["mixers"] = {"effective-data": {}}
+    with pytest.raises(MixwrightError, match=message):
+        resolve(trained, CONFIG)
+
+
+def test_units_that_nobody_states_and_targets_without_a_weight_wait_for_the_tables():
+    unstated = {"arc": POINTS, "plain": 1, "bits": {"unit": "bits/byte", "weight": 0}}
+    resolve(measured(**unstated), CONFIG)
+    mean = measured(**MIXED) | {"goal": {}}
+    resolve(mean, CONFIG)
+
+
+def test_a_proposal_for_the_worst_target_speaks_of_no_mean():
+    runs = swarm(0)
+    fitted = create("effective-data").fit(runs)
+    bits = replace(LOSS, unit="bits/byte")
+    with pytest.raises(MixwrightError, match="which target is worst cannot be told"):
+        propose_in_units(fitted, runs, replace(goal(), worst=True), {"w": bits}, draws=0)

@@ -12,7 +12,7 @@ from mixwright.sources import public
 from mixwright.sources.places import expanded
 from mixwright.study import checkpoints, checks, transfers
 from mixwright.study.final_trainer import check_trainer
-from mixwright.study.goals import check_objective
+from mixwright.study.goals import check_objective, check_worst_targets
 from mixwright.study.lengths import document_tokens
 from mixwright.study.merging import check_merged
 from mixwright.study.messages import check_against
@@ -87,6 +87,7 @@ def resolve(
         check_chosen(study)
         check_token_domains(study)
         check_keys(study)
+    check_worst_targets(study)
     if LEARNERS[study["learner"]].sized:
         _write_out_shapes(study, folder / "models", named)
         set_batch(study)

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
-from mixwright.goal import Goal
+from mixwright.goal import Goal, check_worst_units
+from mixwright.learners import CHOSEN, LOSS, Metric
 from mixwright.mixers import MIXERS, check_worst
 from mixwright.mixture import Domain
 from mixwright.simplex.bounds import Bounds
 from mixwright.study.limits import LIMITS
 from mixwright.study.material import Material
+from mixwright.study.measured_targets import measured_metrics, spelled_out, stated
 
 
 def goal_of_tokens(
@@ -109,6 +111,36 @@ def check_objective(config: Mapping[str, Any]) -> None:
         if settings.get("objective") == "worst":
             continue
         check_worst(config["like"].get(mixer, mixer), f"config: mixers.{mixer}")
+
+
+def check_worst_targets(config: Mapping[str, Any]) -> None:
+    """Checks that the targets of which the worst counts are of one unit, as far as it is known.
+
+    Of runs that others measured it is known where the study says what a target's numbers are.
+
+    Raises:
+        MixwrightError: it names which targets have which unit.
+    """
+    if not is_worst(config):
+        return
+    metrics: dict[str, Metric] = {}
+    if "measured" in config:
+        measured = config["measured"]
+        of_measured = measured_metrics(measured)
+        for name in stated(measured):
+            metrics[name] = of_measured[name]
+        sections = measured["targets"]
+    else:
+        sections = config["targets"]
+        for name, target in sections.items():
+            chosen = target.get("metric", LOSS.name)
+            metrics[name] = CHOSEN.get(chosen, LOSS)
+    weighed = []
+    for name, section in sections.items():
+        if name in metrics and spelled_out(section).get("weight", 1.0) > 0:
+            weighed.append(name)
+    if len(weighed) > 1:
+        check_worst_units(weighed, metrics, "config: goal.objective: worst")
 
 
 def _check_risk(config: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mixwright.goal import Goal, Proposal, check_one_unit
+from mixwright.goal import Goal, Proposal, check_worst_units
 from mixwright.learners import Metric
 from mixwright.mixers.base import Proposer
 from mixwright.observations import Observations
@@ -63,8 +63,7 @@ def propose_in_units(
     """
     notes: tuple[str, ...] = ()
     if goal.worst:
-        remedy = "weigh those of one unit alone, or take objective: mean"
-        check_one_unit(list(goal.targets), metrics, "goal.objective: worst", remedy)
+        check_worst_units(list(goal.targets), metrics)
     if runs is not None:
         runs = replace(runs, metrics=metrics)
         notes = at_chance(runs, goal.targets)
