@@ -99,8 +99,42 @@ def test_too_few_runs_are_refused_without_advice_for_few(tmp_path, capsys, caplo
         table.write_text("".join([heading, *sorted(rows)[:6]]))
     around = ["--around", str(tmp_path / "fit"), "--to", str(tmp_path / "larger")]
     assert main([*fit, *around]) == 1
-    assert "train 2 more" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "6 runs make no fit, which needs 8: with 8 or fewer go by the smaller" in message
+    assert "mixwright predict --anchor-mixtures FILE" in message and message.count("\n") == 1
     assert "tell levels" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("heading", "remedy"),
+    [
+        # the other target is the fit's own, and no other name of the one that is lacking
+        ("index,prose\n", "of the fit; measure it\n"),
+        ("index,prose,questoins\n", "of the fit; measure it, or did you mean questoins?\n"),
+    ],
+)
+def test_a_target_that_runs_lack_is_not_taken_for_one_that_they_have(
+    heading, remedy, tmp_path, capsys
+):
+    mixtures, losses = own_tables.write(tmp_path)
+    tables = ["--mixtures", str(mixtures), "--losses", str(losses)]
+    fit = ["fit", "--mixer", "effective-data"]
+    assert main([*fit, *tables, "--to", str(tmp_path / "fit")]) == 0
+    other = tmp_path / "other.csv"
+    columns = heading.count(",") + 1
+    rows = [",".join(row.split(",")[:columns]) for row in losses.read_text().splitlines()[1:]]
+    other.write_text(heading + "\n".join(rows) + "\n")
+    around = ["--around", str(tmp_path / "fit"), "--to", str(tmp_path / "larger")]
+    anchors = ["--anchor-mixtures", str(mixtures), "--anchor-losses", str(other)]
+    predict = ["predict", "--fit", str(tmp_path / "fit"), *tables[:2], *anchors]
+    capsys.readouterr()
+    for words in (
+        [*fit, *tables[:2], "--losses", str(other), *around],
+        [*predict, "--to", str(tmp_path / "predicted.csv")],
+    ):
+        assert main(words) == 1
+        message = capsys.readouterr().err
+        assert "lack target questions" in message and message.endswith(remedy)
 
 
 @needs_tables

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from mixwright import mixers
 from mixwright.corpus.counts import train_domains
-from mixwright.errors import MixwrightError, counted, nearest
+from mixwright.errors import MixwrightError, counted
 from mixwright.learners import LOSS
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Decision, Known
 from mixwright.measured.headings import paired
@@ -31,7 +31,7 @@ from mixwright.stages.options import NONE, Paths
 from mixwright.study.anchoring import ENOUGH, anchor_place, anchor_words
 from mixwright.study.study import Study
 from mixwright.trust.anchored import FEW, anchored
-from mixwright.trust.anchors import AnchorMap, check_units, fit_anchors
+from mixwright.trust.anchors import AnchorMap, check_units, fit_anchors, remedy_of_lacking
 from mixwright.trust.doubts import doubts
 from mixwright.trust.surface.building import DRAWS, surface_of
 from mixwright.trust.surface.reading import open_fit
@@ -261,9 +261,10 @@ def _anchor_map(fitted: Fit | Surface, mixtures: Paths, losses: Paths) -> Anchor
     for target in mixer.targets:
         if target not in meant:
             files = ", ".join(map(str, losses))
+            others = [name for name in anchors.targets if name not in names]
             raise MixwrightError(
-                f"{files}: the anchor runs lack target {target} of the fit; "
-                f"measure it, {nearest(target, anchors.targets)}"
+                f"{files}: the anchor runs lack target {target} of the fit;"
+                f" {remedy_of_lacking(target, others)}"
             )
     trained = Mixtures(str(mixtures[0]), "run", anchors.runs, anchors.domains, anchors.weights)
     predicted = mixer.predict(fitted.source.amounts(trained))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, counted, nearest, shortened
+from mixwright.errors import MixwrightError, TooFewRunsError, counted, shortened
 from mixwright.learners import LOSS
 from mixwright.measured.headings import paired
 from mixwright.mixers.base import Proposer
@@ -19,7 +19,7 @@ from mixwright.mixers.laws.effective_data import EffectiveData
 from mixwright.mixers.laws.mixer import columns_of
 from mixwright.observations import Observations
 from mixwright.proposals.fits import Fit, FittedRuns
-from mixwright.trust.anchors import check_units
+from mixwright.trust.anchors import check_units, remedy_of_lacking
 
 # With so many runs of larger models, or fewer, the smaller models' proposal was as good or better.
 FEW = 8
@@ -52,7 +52,14 @@ def anchored(smaller: Fit, anchors: Observations) -> Fit:
         iterations=mixer.iterations,
         around=columns_of(mixer.law),
     )
-    fitted: Any = beginning.fit(runs)
+    try:
+        fitted: Any = beginning.fit(runs)
+    except TooFewRunsError as error:
+        raise MixwrightError(
+            f"--around: {counted(len(runs.runs), 'run')} make no fit, which needs {error.least}:"
+            f" with {FEW} or fewer go by the smaller models' fit, at the larger level:"
+            " mixwright predict --anchor-mixtures FILE --anchor-losses FILE"
+        ) from None
     return Fit(FittedRuns.of(mixer.name, runs, mixer.targets), fitted, runs)
 
 
@@ -85,9 +92,10 @@ def _in_order(mixer: EffectiveData, anchors: Observations) -> Observations:
     meant = [names.get(name) for name in anchors.targets]
     for target in mixer.targets:
         if target not in meant:
+            others = [name for name in anchors.targets if name not in names]
             raise MixwrightError(
                 f"--around: the runs lack target {target} of the fit;"
-                f" measure it, {nearest(target, anchors.targets)}"
+                f" {remedy_of_lacking(target, others)}"
             )
     columns = [meant.index(target) for target in mixer.targets]
     order = [anchors.domains.index(name) for name in mixer.domains]

@@ -4,12 +4,12 @@ Few anchors cannot tell the targets' slopes apart. So each slope is drawn to the
 targets share, and that one to 1.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, closest
 from mixwright.learners import LOSS, Metric
 from mixwright.mixture import Array
 
@@ -129,6 +129,19 @@ def _check(targets: int, predicted: Array, measured: Array) -> None:
         raise MixwrightError(f"anchors: {shapes}; give one row an anchor run in both")
     if not (np.isfinite(predicted).all() and np.isfinite(measured).all()):
         raise MixwrightError("anchors: an anchor's loss is NaN; drop the run")
+
+
+def remedy_of_lacking(target: str, others: Iterable[str]) -> str:
+    """Returns what to do about a target of a fit that runs lack.
+
+    Args:
+        target: the fit's.
+        others: targets of the runs that are none of the fit's: one may be meant.
+    """
+    meant = closest(target, others)
+    if meant is None:
+        return "measure it"
+    return f"measure it, or did you mean {meant}?"
 
 
 def check_units(
