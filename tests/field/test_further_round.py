@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import own_tables
 from mixwright.__main__ import main
 from mixwright.learners import LOSS
 from mixwright.measured.loss_tables import read_observations
@@ -55,6 +56,34 @@ def test_what_numbers_are_and_the_mixer_are_typed_on(tmp_path, caplog):
     design(tmp_path / "fit", tmp_path)
     assert f"new_losses.csv --unit {TARGETS[0]}=bits/byte" in caplog.text
     assert "--mixer log-linear --to NEW_FIT" in caplog.text
+
+
+def numbered_tables(folder, unfinished=3):
+    """Own tables whose ids are m001 and on; the last runs have no losses."""
+    own_tables.write(folder)
+    for name in ("mixtures.csv", "losses.csv"):
+        rows = []
+        for line in (folder / name).read_text().splitlines():
+            run, *cells = line.split(",")
+            if run.startswith("r"):
+                number = int(run[1:]) + 1
+                run = f"m{number:03}"
+                if name == "losses.csv" and number > 40 - unfinished:
+                    cells = ["nan"] * len(cells)
+            rows.append([run, *cells])
+        own_tables.save(folder / name, rows)
+
+
+def test_no_id_of_a_run_that_was_left_out_is_used_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    numbered_tables(tmp_path)
+    tables = ["--mixtures", "mixtures.csv", "--losses", "losses.csv", "--diverged", "drop"]
+    assert main(["fit", *tables, "--mixer", "effective-data", "--to", "fit"]) == 0
+    _, ids, _ = design("fit", tmp_path, runs=4)
+    assert ids == ["m041", "m042", "m043", "m044"]
+    assert main(["surgery", *tables, "--add", "chem", "--runs", "2", "--to", "changed"]) == 0
+    rows = (tmp_path / "changed" / "to_train.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["id", "m041", "m042"]
 
 
 def test_both_rounds_are_fitted_together(fit, tmp_path):

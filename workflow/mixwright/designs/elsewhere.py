@@ -1,5 +1,6 @@
 """Mixtures for runs that are trained elsewhere: drawn inside bounds as a study draws its swarm."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,6 +32,8 @@ NO_BOUNDS: Mapping[str, Any] = {
 # Weights of two mixtures that differ by less are one mixture.
 EQUAL = 1e-9
 DIGITS = 3
+# Ids as a design writes them: `m012`, and `m001-2` of a repeat.
+NUMBERED = re.compile(r"m([0-9]{1,9})(?:-[0-9]+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -210,13 +213,17 @@ def _ids(wanted: Wanted) -> tuple[str, ...]:
 
 
 def further_ids(earlier: Sequence[str], runs: int) -> tuple[str, ...]:
-    """Ids of a further round: `m065` and on after 64 runs, and none that stands there already."""
-    taken = set(earlier)
-    ids: list[str] = []
-    number = len(earlier)
-    while len(ids) < runs:
-        number += 1
-        name = "m" + str(number).zfill(DIGITS)
-        if name not in taken:
-            ids.append(name)
+    """Ids of a further round: `m065` and on after 64 runs, and after every id of this form.
+
+    Args:
+        earlier: ids of all runs that the tables had, those that were left out among them.
+    """
+    last = len(earlier)
+    for name in earlier:
+        match = NUMBERED.fullmatch(name)
+        if match:
+            last = max(last, int(match[1]))
+    ids = []
+    for number in range(last + 1, last + 1 + runs):
+        ids.append("m" + str(number).zfill(DIGITS))
     return tuple(ids)

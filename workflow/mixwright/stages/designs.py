@@ -140,7 +140,7 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     options.check_units(fit.source)
     goal = options.goal(fit.source)
     weights = next_round(fit.runs, goal, runs, goal.seed)
-    ids = further_ids(fit.runs.runs, runs)
+    ids = further_ids((*fit.runs.runs, *fit.source.dropped), runs)
     measured = fit.runs.of_role("swarm").weights
     equal = count_repeated(np.concatenate([measured, weights])) - count_repeated(measured)
     chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=equal)

@@ -141,7 +141,10 @@ def _still_measured(observations: Observations, plan: Study, change: Surgery) ->
 def _designed(evidence: Evidence, wanted: Needed) -> Designed:
     """The mixtures to train, with ids that no run has."""
     names = evidence.carried.surgery.new
-    ids = further_ids(evidence.before.runs, len(wanted.weights))
+    before = evidence.before
+    # a run that was left out still stands in the tables
+    dropped = [run for _, run in before.dropped]
+    ids = further_ids((*before.runs, *dropped), len(wanted.weights))
     return Designed(names, ids, wanted.weights, repeats=0, moved=False, equal=0)
 
 
