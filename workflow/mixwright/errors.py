@@ -1,5 +1,6 @@
 """The one exception that a user's mistake raises, and words that messages have in common."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -29,6 +30,11 @@ def counted(number: int, noun: str) -> str:
     if number == 1:
         return f"{number} {noun}"
     return f"{number} {noun}s"
+
+
+def as_typed(*words: object) -> str:
+    """Returns words of a command as a person types them in a shell: quoted where they must be."""
+    return shlex.join([str(word) for word in words])
 
 
 def quantity(number: float) -> str:

@@ -1,9 +1,8 @@
 """Whether a table of new mixtures is read as it was meant, before anybody trains its runs."""
 
-import shlex
 from collections.abc import Sequence
 
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, as_typed
 from mixwright.measured.cells import Cells
 from mixwright.measured.domains import choose_domains
 from mixwright.measured.keys import key_of
@@ -31,7 +30,7 @@ def words_to_read(table: Sequence[Sequence[str]], names: Sequence[str]) -> str:
                 f"--domains {' '.join(names)}: a table with these headings cannot be read back;"
                 " give the domains other names"
             )
-    return shlex.join(words)
+    return as_typed(*words)
 
 
 def _is_read(

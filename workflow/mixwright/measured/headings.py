@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, as_typed, nearest
 from mixwright.learners import Metric
 from mixwright.measured.vocabulary import (
     ADVERSE,
@@ -292,7 +292,7 @@ def _set_apart(option: str, text: str, headings: Sequence[str]) -> str:
     unknown = [part for part in parts if match_name(part, headings) not in headings]
     if unknown or len(parts) < 2:
         return ""
-    return f"names are set apart by blanks: {option} {' '.join(parts)}"
+    return f"names are set apart by blanks: {as_typed(option, *parts)}"
 
 
 def paired(names: Sequence[str], known: Sequence[str]) -> dict[str, str]:

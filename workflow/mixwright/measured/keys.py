@@ -7,7 +7,7 @@ from datetime import datetime
 from math import isfinite
 from unicodedata import normalize
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, as_typed, nearest
 from mixwright.measured.cells import Cells, Column, number, read_column
 from mixwright.measured.headings import is_identity, is_row_number, is_setting, names_runs
 
@@ -268,9 +268,10 @@ def _check_alike(losses: Cells, pairs: Sequence[Pair]) -> None:
         if len(names) == 1:
             names = sorted({first.mixtures.name, pair.mixtures.name})
         listed = " and ".join(names)
+        name = pair.losses.heading or first.losses.heading
         raise MixwrightError(
             f"{losses.source}: runs are told apart by {listed}, which join the tables in different"
-            f" ways; say which one is right: --key {pair.losses.heading or first.losses.heading}"
+            f" ways; say which one is right: --key {as_typed(name)}"
         )
 
 

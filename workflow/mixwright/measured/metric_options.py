@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, closest, nearest
+from mixwright.errors import MixwrightError, as_typed, closest, nearest
 from mixwright.learners import (
     ACCURACY,
     ACCURACY_SETTINGS,
@@ -137,9 +137,10 @@ def check_numbers(
     """
     if metric.name == "accuracy":
         outside = (values < 0) | (values > metric.whole)
+        percent = f"{target}=accuracy,whole=100"
         problem = f"no accuracy from 0 to {metric.whole:g}"
-        remedy = f"correct it, or say what it is: --metric '{target}=accuracy,whole=100' for"
-        remedy += f" percent, '{target}=score' for a number without a best value"
+        remedy = f"correct it, or say what it is: {as_typed('--metric', percent)} for"
+        remedy += f" percent, {as_typed(f'{target}=score')} for a number without a best value"
         if metric.whole == PERCENT.whole and _are_shares(values):
             outside = values > 0
             problem = "and no number of this target is over 1 percent"
@@ -147,7 +148,8 @@ def check_numbers(
     elif metric.name == "perplexity":
         outside = values < 1
         problem = "no perplexity"
-        remedy = f"correct it, or say what it is: --unit '{target}=nats/token' for a loss"
+        unit = as_typed("--unit", f"{target}=nats/token")
+        remedy = f"correct it, or say what it is: {unit} for a loss"
     else:
         return
     if not outside.any():

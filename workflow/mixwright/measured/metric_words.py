@@ -1,8 +1,8 @@
 """What a table's numbers are, as the options that say it: the inverse of `metric_options`."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 
+from mixwright.errors import as_typed
 from mixwright.learners import LOSS, Metric
 from mixwright.measured.metric_options import METRIC, UNIT
 
@@ -32,7 +32,7 @@ def words_of_metrics(targets: Sequence[str], metrics: Mapping[str, Metric]) -> s
     for option, values in ((UNIT, units), (METRIC, kinds)):
         if values:
             words += [option, *values]
-    return shlex.join(words)
+    return as_typed(*words)
 
 
 def _settings(metric: Metric) -> str:

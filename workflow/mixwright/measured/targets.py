@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mixwright.errors import MixwrightError, shortened
+from mixwright.errors import MixwrightError, as_typed, shortened
 from mixwright.learners import Metric
 from mixwright.measured.cells import Cells, Column
 from mixwright.measured.decisions import LEFT_OUT, TARGET, ColumnOptions, Decision, Known
@@ -292,10 +292,11 @@ def _doubtful(doubt: str, names: Sequence[str]) -> str:
 
 def _remedy(names: Sequence[str]) -> str:
     """Returns the options that settle what these columns are."""
-    options = " ".join(names[:LISTED])
+    options = as_typed(*names[:LISTED])
+    unit = as_typed("--unit", f"{names[0]}=nats/token")
     return (
         f"say what they are: --higher-better {options} where more is better,"
-        f" --unit {names[0]}=nats/token (or perplexity, bits/byte) where less is, or name the"
+        f" {unit} (or perplexity, bits/byte) where less is, or name the"
         " targets: --targets A B"
     )
 

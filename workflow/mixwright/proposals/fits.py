@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mixwright import mixers, tables
-from mixwright.errors import MixwrightError, counted, nearest
+from mixwright.errors import MixwrightError, as_typed, counted, nearest
 from mixwright.files import read_json, write_json, written
 from mixwright.learners import LOSS, Metric
 from mixwright.measured.headings import paired
@@ -324,9 +324,8 @@ def read_source(folder: Path) -> FittedRuns:
         MixwrightError: no fit is there.
     """
     if not (folder / FILE).exists():
-        raise MixwrightError(
-            f"{folder}: no fit stands there; make it with mixwright fit --to {folder}"
-        )
+        command = f"mixwright fit --to {as_typed(folder)}"
+        raise MixwrightError(f"{folder}: no fit stands there; make it with {command}")
     values: dict[str, Any] = {}
     for name, value in read_json(folder / FILE).items():
         values[name] = tuple(value) if isinstance(value, list) else value

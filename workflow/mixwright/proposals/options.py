@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, as_typed, nearest
 from mixwright.goal import Goal, Proposal, Readout, check_one_unit
 from mixwright.learners import MIXED
 from mixwright.measured.headings import match_name
@@ -108,7 +108,8 @@ class Options:
         targets = list(self._importance(source))
         remedy = f"name those of one unit with {self.target_option},"
         if self.target_option == COMMAND_LINE["targets"]:
-            remedy += f" or weigh them all: {self.target_option} {targets[0]}=WEIGHT ..."
+            first = f"{targets[0]}=WEIGHT"
+            remedy += f" or weigh them all: {as_typed(self.target_option, first)} ..."
         else:
             remedy += f" or weigh them all: {self.target_option}={{{targets[0]!r}: WEIGHT, ...}}"
         check_one_unit(targets, source.metrics, "goal", remedy)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from html import escape
 from typing import Any
 
+from mixwright.errors import as_typed
 from mixwright.proposals.export import FORMATS
 from mixwright.report.bars import weight_bars
 from mixwright.report.caveats import Caveat, serious_first
@@ -60,7 +61,7 @@ NO_ANSWER = Answer("", ())
 def export_line(file: str, name: str = USUAL) -> str:
     """Returns the line of a shell that writes a mixture as the file of a trainer."""
     place = f"mixture-for-{name}{FORMATS[name].suffix}"
-    return f"mixwright export --mixture {file} --format {name} --to {place}"
+    return as_typed("mixwright", "export", "--mixture", file, "--format", name, "--to", place)
 
 
 def proposed_by(name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mixwright.errors import counted
+from mixwright.errors import as_typed, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -128,7 +128,7 @@ def _where(summary: Record, path: Path) -> Iterator[tuple[str, str]]:
     file = _file(summary, path)
     if file:
         yield f"mixture: {file}", ""
-    yield f"more: mixwright show --full --summary {path}", "dim"
+    yield f"more: mixwright show --full --summary {as_typed(path)}", "dim"
 
 
 def _file(summary: Record, path: Path) -> str:

@@ -1,12 +1,12 @@
 """Where a result comes from: what the study's file says, and the lines that make it again."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from mixwright.errors import as_typed
 from mixwright.report.answer import command
 from mixwright.report.frame import facts, part
 from mixwright.study.schema import follow, read_yaml
@@ -36,11 +36,11 @@ def commands(study: Study, page: str, files: Mapping[str, Path]) -> tuple[str, .
         page: the command that writes the page.
         files: option of the command -> what it writes.
     """
-    places = [f"--{option} {shlex.quote(str(path))}" for option, path in files.items()]
+    places = [f"--{option} {as_typed(path)}" for option, path in files.items()]
     run = "snakemake --cores all"
     file = _file_of(study)
     if file != "config/config.yaml":
-        run += f" --configfile {file}"
+        run += f" --configfile {as_typed(file)}"
     return (
         run,
         f"mixwright {page} --study results/{study.name}/study.json {' '.join(places)}",

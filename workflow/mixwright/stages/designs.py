@@ -32,6 +32,7 @@ from mixwright.proposals.typed_design import (
     read_sizes,
 )
 from mixwright.simplex.alike import count_repeated
+from mixwright.stages.fit_line import fit_line
 from mixwright.stages.mixture_tables import write_mixtures
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.stages.sized_designs import read_costs, write_sized
@@ -166,16 +167,15 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
         log.info("design: %d of them stand there before; train these with other seeds", equal)
     for note in options.notes(fit.source):
         log.info("design: %s", note)
+    options_to_read = [words]
     if fit.runs.metrics:
-        words = f"{words} {words_of_metrics(fit.runs.targets, fit.runs.metrics)}".strip()
-    options_to_read = f" {words}" if words else ""
+        options_to_read.append(words_of_metrics(fit.runs.targets, fit.runs.metrics))
     log.info(
         "design: next: train a proxy on each line, write new_losses.csv (the id, then a column a"
-        " target), and run mixwright fit --mixtures MIXTURES %s --losses LOSSES new_losses.csv%s"
-        " --mixer %s --to NEW_FIT; MIXTURES and LOSSES are the tables of the fit",
-        to,
-        options_to_read,
-        fit.name,
+        " target), and run %s; MIXTURES and LOSSES are the tables of the fit",
+        fit_line(
+            ["MIXTURES", to], ["LOSSES", "new_losses.csv"], options_to_read, fit.name, "NEW_FIT"
+        ),
     )
 
 
@@ -256,11 +256,9 @@ def _widest(chosen: Designed) -> float:
 
 def _next_step(to: Path, words: str) -> str:
     """Returns what to do with the table, in one line."""
-    options = f" {words}" if words else ""
     return (
         "next: train a proxy on each line, write losses.csv (the id, then a column a target), and"
-        f" run mixwright fit --mixtures {to} --losses losses.csv{options} --mixer effective-data"
-        " --to fit"
+        f" run {fit_line([to], ['losses.csv'], [words])}"
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mixwright.designs.elsewhere import DIGITS, Designed, Wanted, candidates_of
 from mixwright.designs.sizes import Size, choose_sizes
-from mixwright.errors import MixwrightError, counted
+from mixwright.errors import MixwrightError, as_typed, counted
 from mixwright.proposals import typed
 from mixwright.stages.mixture_tables import write_mixtures
 from mixwright.trust.anchored import FEW
@@ -23,8 +23,8 @@ def read_costs(words: Sequence[str]) -> tuple[Size, ...]:
     """
     for word in words:
         if "," in word:
-            apart = word.replace(",", " ")
-            raise MixwrightError(f"--sizes {word}: write spaces between sizes: --sizes {apart}")
+            apart = as_typed("--sizes", *word.split(","))
+            raise MixwrightError(f"--sizes {word}: write spaces between sizes: {apart}")
     names = [word.rpartition("=")[0] for word in words]
     costs = typed.numbers("--sizes", words, names)
     for name in names:

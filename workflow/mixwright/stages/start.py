@@ -1,6 +1,5 @@
 """The command that drafts a study from what a user has."""
 
-import shlex
 from pathlib import Path
 
 import yaml
@@ -8,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mixwright.errors import MixwrightError, counted
+from mixwright.errors import MixwrightError, as_typed, counted
 from mixwright.files import written
 from mixwright.study.config import resolve
 from mixwright.study.draft.parts import Part
@@ -51,7 +50,7 @@ def init(sources: list[str], to: Path = Path("study.yaml"), force: bool = False)
     draft = propose(survey)
     schema = read_yaml(CONFIG / "schema.yaml")
     mixers = schema["properties"]["mixers"]["default"]
-    file = one_line(shlex.quote(str(to)))
+    file = one_line(as_typed(to))
     text = study_file(draft, valid_name(to.stem, [], "mine"), file, mixers)
     with written(to) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mixwright.proposals.typed_design import read_limits, read_sizes
 from mixwright.proposals.typed_surgery import read_surgery
 from mixwright.report.layout import table_paths
 from mixwright.simplex.bounds import Bounds
+from mixwright.stages.fit_line import fit_line
 from mixwright.stages.mixture_tables import write_mixtures
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.study.study import Study
@@ -93,8 +95,7 @@ def surgery(
         log.info("surgery: %s is of an earlier call, remove it", to / LISTED)
     for line in _lines(evidence, wanted):
         log.info("surgery: %s", line)
-    options = [f" {word}" for word in words if word]
-    log.info("surgery: %s", _next_step(to, len(wanted.weights), "".join(options)))
+    log.info("surgery: %s", _next_step(to, len(wanted.weights), words))
 
 
 def _observations(
@@ -240,16 +241,14 @@ def _moved(evidence: Evidence) -> str:
     )
 
 
-def _next_step(to: Path, runs: int, options: str) -> str:
+def _next_step(to: Path, runs: int, options: Sequence[str]) -> str:
     """Returns what to do with the folder, in one line."""
-    mixtures, losses = f"{to / MIXTURES}", f"{to / LOSSES}"
+    mixtures: list[str | Path] = [to / MIXTURES]
+    losses: list[str | Path] = [to / LOSSES]
     if runs:
-        mixtures += f" {to / TO_TRAIN}"
-        losses += " new_losses.csv"
-    fit = (
-        f"mixwright fit --mixtures {mixtures} --losses {losses}{options}"
-        " --mixer effective-data --to fit"
-    )
+        mixtures.append(to / TO_TRAIN)
+        losses.append("new_losses.csv")
+    fit = fit_line(mixtures, losses, options)
     if not runs:
         return f"next: {fit}; --runs 4 names mixtures to check it by"
     return (

@@ -1,10 +1,9 @@
 """What stays evidence of a study whose domains are others than those of its results."""
 
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from mixwright.errors import MixwrightError, counted
+from mixwright.errors import MixwrightError, as_typed, counted
 from mixwright.study.study import Study
 
 DESIGN = "design/swarm.parquet"
@@ -36,10 +35,10 @@ def changed_lines(study: Study, results: Path) -> Iterator[str]:
     options = ""
     for option, names in (("drop", gone), ("add", come)):
         if names:
-            options += f" --{option} {shlex.join(names)}"
+            options += f" --{option} {as_typed(*names)}"
     yield (
         f"  to keep what they tell, give this study another name, and run mixwright surgery --study"
-        f" {results / 'study.json'}{options} --to changed"
+        f" {as_typed(results / 'study.json')}{options} --to changed"
     )
     if gone and come:
         yield "  (domains that are parts or sums of others: --split and --merge in their place)"

@@ -1,11 +1,11 @@
 """Builds the explorer of a page from what pages have: surfaces, proposals, tokens."""
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mixwright.errors import as_typed
 from mixwright.files import read_json
 from mixwright.proposals.export import FORMATS
 from mixwright.report.explorer.explorer import Explorer, Preset
@@ -111,7 +111,7 @@ def exports_of(options: str = "") -> dict[str, str]:
 
 def propose_line(fit: str | Path) -> str:
     """Returns the line of `mixwright propose` without bounds, for the folder of a fit."""
-    return f"mixwright propose --fit {shlex.quote(str(fit))}"
+    return f"mixwright propose --fit {as_typed(fit)}"
 
 
 def _of_same_domains(surfaces: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

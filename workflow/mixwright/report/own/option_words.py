@@ -1,9 +1,9 @@
 """Options as they are typed: the line of a command that asks for the same again."""
 
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 
+from mixwright.errors import as_typed
 from mixwright.proposals.options import Options
 from mixwright.simplex.bounds import Bounds
 
@@ -74,7 +74,7 @@ def bound_words(bounds: Bounds, names: Sequence[str]) -> str:
         sums += _limits(members, group.lower, group.upper)
     if sums:
         words += ["--group", *sums]
-    return shlex.join(words)
+    return as_typed(*words)
 
 
 def line(command: str, *words: str) -> str:
@@ -83,7 +83,7 @@ def line(command: str, *words: str) -> str:
     Args:
         words: what follows the command.
     """
-    return shlex.join(["mixwright", command, *words])
+    return as_typed("mixwright", command, *words)
 
 
 def folded(words: str) -> str:

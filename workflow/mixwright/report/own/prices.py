@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mixwright import mixers
-from mixwright.errors import MixwrightError
+from mixwright.errors import MixwrightError, as_typed
 from mixwright.goal import Goal, Readout
 from mixwright.mixers.base import Proposer
 from mixwright.proposals.fits import FittedRuns
@@ -76,20 +76,22 @@ def _without(options: Options) -> Iterator[tuple[str, str, Options]]:
     """Yields each limit in words, as it is typed, and the options without it."""
     for name, most in options.caps.items():
         words = f"{name} at most {_percent(most)}"
-        yield words, f"--cap {name}={most:g}", replace(options, caps=_less(options.caps, name))
+        fewer = _less(options.caps, name)
+        yield words, as_typed("--cap", f"{name}={most:g}"), replace(options, caps=fewer)
     for name, least in options.floors.items():
         words = f"{name} at least {_percent(least)}"
         fewer = _less(options.floors, name)
-        yield words, f"--floor {name}={least:g}", replace(options, floors=fewer)
+        yield words, as_typed("--floor", f"{name}={least:g}"), replace(options, floors=fewer)
     for name, weight in options.fixed.items():
         words = f"{name} at {_percent(weight)}"
-        yield words, f"--fix {name}={weight:g}", replace(options, fixed=_less(options.fixed, name))
+        fewer = _less(options.fixed, name)
+        yield words, as_typed("--fix", f"{name}={weight:g}"), replace(options, fixed=fewer)
     for name in options.groups:
-        yield name, f"--group '{name}'", replace(options, groups=_less(options.groups, name))
+        yield name, as_typed("--group", name), replace(options, groups=_less(options.groups, name))
     for name in options.never_worse:
         others = tuple(target for target in options.never_worse if target != name)
         words = f"{name} never worse than natural"
-        yield words, f"--never-worse {name}", replace(options, never_worse=others)
+        yield words, as_typed("--never-worse", name), replace(options, never_worse=others)
     if options.max_epochs is not None:
         words = f"at most {options.max_epochs:g} passes over a domain"
         free = replace(options, max_epochs=None)

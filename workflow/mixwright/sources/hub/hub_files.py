@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from mixwright.errors import MixwrightError, nearest
+from mixwright.errors import MixwrightError, as_typed, nearest
 from mixwright.sources.files import spans
 from mixwright.sources.files.opening import FORMS, PACKED
 from mixwright.sources.hub import hub_cache
@@ -146,9 +146,9 @@ def _cached(name: str, dataset: str, revision: str | None) -> Path:
     what = f"the data set {dataset}"
     if hub_cache.snapshots_of(dataset).is_dir():
         what = f"the revision {wanted} of {dataset}"
-    fetch = f"hf download --repo-type dataset {dataset}"
+    fetch = as_typed("hf", "download", "--repo-type", "dataset", dataset)
     if revision:
-        fetch += f" --revision {revision}"
+        fetch += f" --revision {as_typed(revision)}"
     raise MixwrightError(
         f"{name}: {what} is not in the cache {hub_cache.cache_folder()}, and the hub is switched"
         f" off (HF_HUB_OFFLINE); fetch it ({fetch}), or unset HF_HUB_OFFLINE"

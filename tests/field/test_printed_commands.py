@@ -1,0 +1,81 @@
+"""Commands that commands print: a shell reads them as they were meant, and they work."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+import own_tables
+from mixwright.__main__ import main
+from mixwright.errors import as_typed
+from mixwright.proposals.fits import Fit
+
+NAMES = ("common crawl", "law (EU)", "math&proofs")
+TARGETS = ("arc easy acc (%)", "code ppl")
+
+
+def run(*words) -> int:
+    return main([str(word) for word in words])
+
+
+def losses_of(mixtures, path, targets=("prose", "questions")):
+    """Writes losses of all mixtures of a table."""
+    ids = [line.split(",")[0] for line in mixtures.read_text().splitlines()[1:]]
+    rng = np.random.default_rng(0)
+    rows = [(name, *(3 + rng.random(len(targets))).round(4)) for name in ids]
+    own_tables.save(path, [("id", *targets), *rows])
+
+
+def printed(text, **places) -> list[str]:
+    """The words of the last `mixwright fit` that was printed, placeholders filled in."""
+    line = re.findall(r"mixwright (fit .*? --to [^ ;,\n]+)", text)[-1]
+    return [str(places.get(word, word)) for word in shlex.split(line)]
+
+
+@pytest.fixture
+def blanks(tmp_path, monkeypatch):
+    """A folder in which all names have blanks."""
+    monkeypatch.chdir(tmp_path)
+    own_tables.write(tmp_path)
+    for name, headings in (("mixtures.csv", NAMES), ("losses.csv", ("prose", "questions"))):
+        _, *lines = (tmp_path / name).read_text().splitlines()
+        (tmp_path / f"my {name}").write_text("\n".join([",".join(["run", *headings]), *lines]))
+    return tmp_path
+
+
+def test_the_command_of_a_first_design_works(blanks, caplog):
+    caplog.set_level("INFO")
+    assert run("design", "--domains", *NAMES, "--runs", 8, "--to", "my design.csv") == 0
+    losses_of(blanks / "my design.csv", blanks / "losses.csv")
+    assert run(*printed(caplog.text)) == 0
+    assert Fit.load(blanks / "fit").domains == NAMES
+
+
+def test_the_commands_of_changed_domains_and_of_a_further_round_work(blanks, caplog):
+    caplog.set_level("INFO")
+    tables = ("--mixtures", "my mixtures.csv", "--losses", "my losses.csv")
+    words = ("--drop", "law (EU)", "--add", "new & fresh", "--runs", 2, "--to", "new domains")
+    assert run("surgery", *tables, *words) == 0
+    losses_of(blanks / "new domains" / "to_train.csv", blanks / "new_losses.csv")
+    assert run(*printed(caplog.text)) == 0
+    assert run("design", "--after", "fit", "--runs", 2, "--to", "db 6.csv") == 0
+    command = printed(caplog.text, MIXTURES="new domains/mixtures.csv")
+    assert command[2:4] == ["new domains/mixtures.csv", "db 6.csv"]
+
+
+def test_options_that_messages_name_are_quoted(blanks, capsys):
+    rng = np.random.default_rng(0)
+    rows = [(f"r{i}", *(40 + rng.random(2) * 20).round(2)) for i in range(40)]
+    own_tables.save(blanks / "two.csv", [("run", *TARGETS), *rows])
+    tables = ("--mixtures", "my mixtures.csv", "--losses", "two.csv")
+    assert run("fit", *tables, "--mixer", "effective-data", "--to", "my fit") == 0
+    capsys.readouterr()
+    assert run("propose", "--fit", "my fit", "--to", "p.json") == 1
+    assert "weigh them all: --target 'arc easy acc (%)=WEIGHT' ..." in capsys.readouterr().err
+    assert run("propose", "--fit", "no fit", "--to", "p.json") == 1
+    assert "mixwright fit --to 'no fit'" in capsys.readouterr().err
+
+
+def test_words_are_quoted_where_they_must_be():
+    assert as_typed("--cap", "web=0.5", "a b") == "--cap web=0.5 'a b'"
