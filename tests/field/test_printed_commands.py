@@ -79,3 +79,28 @@ def test_options_that_messages_name_are_quoted(blanks, capsys):
 
 def test_words_are_quoted_where_they_must_be():
     assert as_typed("--cap", "web=0.5", "a b") == "--cap web=0.5 'a b'"
+
+
+def test_a_further_round_is_fitted_beside_tables_with_more_columns(tmp_path, monkeypatch, caplog):
+    """Row numbers, settings, a constant and runs without losses."""
+    caplog.set_level("INFO")
+    monkeypatch.chdir(tmp_path)
+    own_tables.write(tmp_path)
+    for name in ("mixtures.csv", "losses.csv"):
+        heading, *lines = (tmp_path / name).read_text().splitlines()
+        rows = [f",{heading.replace('index', 'run')},lr,_step,const"]
+        for number, line in enumerate(lines):
+            rows.append(f"{number},{line},3e-4,1000,3.14")
+        (tmp_path / name).write_text("\n".join(rows))
+    unfinished = (tmp_path / "losses.csv").read_text().splitlines()[:-2]
+    (tmp_path / "losses.csv").write_text("\n".join(unfinished))
+    words = ("--mixtures", "mixtures.csv", "--losses", "losses.csv", "--diverged", "drop")
+    assert run("fit", *words, "--mixer", "effective-data", "--to", "fit") == 0
+    assert run("design", "--after", "fit", "--runs", 4, "--to", "more.csv") == 0
+    assert "new_losses.csv (the id, then prose, questions)" in caplog.text
+    losses_of(tmp_path / "more.csv", tmp_path / "new_losses.csv")
+    command = printed(caplog.text, MIXTURES="mixtures.csv", LOSSES="losses.csv")
+    assert run(*command) == 0
+    fit = Fit.load(tmp_path / "NEW_FIT")
+    assert len(fit.runs.runs) == 42 and len(fit.source.dropped) == 2
+    assert "losses.csv: left out, for not all tables have it: " in caplog.text

@@ -11,7 +11,7 @@ from mixwright import tables
 from mixwright.errors import MixwrightError
 from mixwright.measured.cells import read_cells
 from mixwright.measured.loss_tables import read_mixtures, read_observations
-from mixwright.measured.stacked import stacked
+from mixwright.measured.stacked import stack
 from mixwright.observations import observe
 
 
@@ -206,27 +206,66 @@ def test_a_fault_in_a_further_table_is_told_with_its_file_and_line(tmp_path):
         match=r"more_losses.csv: line 1: prose is a column of \S+first_losses.csv and not of this",
     ):
         read_observations(first, second)
-    more.write_text("\n".join(line + ",1" for line in text.splitlines()).replace(",1", ",lr", 1))
-    with pytest.raises(
-        MixwrightError, match=r"first_losses.csv: line 1: lr is a column of \S+more_"
-    ):
-        read_observations(first, second)
+
+
+def test_columns_that_do_not_count_may_be_in_one_table_alone(tmp_path, caplog):
+    caplog.set_level("INFO")
+    whole, (first, second) = rounds(tmp_path)
+    expected = read_observations(*[[path] for path in whole])
+    for table in (first[0], second[1]):
+        heading, *lines = table.read_text().splitlines()
+        rows = [f"{number},{line},3e-4,{number}" for number, line in enumerate(lines)]
+        table.write_text("\n".join([f",{heading},lr,_step", *rows]))
+    runs = read_observations(first, second)
+    assert runs.runs == expected.runs and runs.targets == expected.targets
+    assert (runs.losses == expected.losses).all() and (runs.amounts == expected.amounts).all()
+    assert "left out, for not all tables have it: the column without a heading, lr" in caplog.text
+    assert caplog.text.count("lr, _step") == 2
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("diverged", ["refuse", "drop"])
+def test_a_column_that_counts_is_refused_where_one_table_lacks_it(tmp_path, place, diverged):
+    for table, name in ((0, "wiki"), (1, "questions")):
+        _, parts = rounds(tmp_path)
+        heading, *lines = parts[table][place].read_text().splitlines()
+        gone = heading.split(",").index(name)
+        rows = []
+        for line in [heading, *lines]:
+            cells = line.split(",")
+            rows.append(cells[:gone] + cells[gone + 1 :])
+        own_tables.save(parts[table][place], rows)
+        with pytest.raises(MixwrightError) as error:
+            read_observations(*parts, diverged=diverged)
+        assert f"{parts[table][place]}: line 1: {name} is a column of" in str(error.value)
+
+
+def test_ids_under_another_heading_are_matched_beside_row_numbers(tmp_path):
+    whole, (first, second) = rounds(tmp_path)
+    expected = read_observations(*[[path] for path in whole])
+    for first_table, later in (first, second):
+        heading, *lines = first_table.read_text().splitlines()
+        rows = [f"{number},{line},tiny" for number, line in enumerate(lines)]
+        heading = heading.replace("index", "run")
+        first_table.write_text("\n".join([f",{heading},model", *rows]))
+        later.write_text(later.read_text().replace("index", "id", 1))
+    runs = read_observations(first, second)
+    assert runs.runs == expected.runs and (runs.losses == expected.losses).all()
 
 
 def test_a_first_column_is_taken_for_another_only_where_it_holds_ids(tmp_path):
     first = own_tables.save(tmp_path / "first.csv", [("prose", "id", "web"), (3.0, "a", 2.9)])
     more = own_tables.save(tmp_path / "more.csv", [("index", "id", "web"), (0, "b", 2.8)])
     tables = [read_cells(first), read_cells(more)]
-    with pytest.raises(MixwrightError, match=r"prose is a column of \S+first.csv and not of this"):
-        stacked(tables)
+    assert stack(tables).cells.heading == ["id", "web"]
     named = own_tables.save(tmp_path / "named.csv", [("checkpoint", "web"), ("a", 2.9)])
     later = own_tables.save(tmp_path / "later.csv", [("id", "web"), ("b", 2.8)])
-    both = stacked([read_cells(named), read_cells(later)])
+    both = stack([read_cells(named), read_cells(later)]).cells
     assert both.heading == ["checkpoint", "web"] and both.rows == [["a", "2.9"], ["b", "2.8"]]
     # a heading that no ids have is none
     verse = own_tables.save(tmp_path / "verse.csv", [("verse", "web"), (3.1, 2.8)])
     with pytest.raises(MixwrightError, match="checkpoint is a column of"):
-        stacked([read_cells(named), read_cells(verse)])
+        stack([read_cells(named), read_cells(verse)])
 
 
 def test_a_run_of_two_tables_is_refused(tmp_path):

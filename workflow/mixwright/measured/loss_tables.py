@@ -15,12 +15,13 @@ from mixwright.errors import MixwrightError
 from mixwright.files import read_json
 from mixwright.measured.cells import Cells, read_cells
 from mixwright.measured.chosen import by_chosen
+from mixwright.measured.counted_columns import check_counted
 from mixwright.measured.decisions import NOTHING, ColumnOptions, Known
 from mixwright.measured.frames import Frame
 from mixwright.measured.join import join
 from mixwright.measured.metric_options import read_metrics
 from mixwright.measured.reader import NOTHING_KNOWN, Reading, read_shares, read_tables
-from mixwright.measured.stacked import stacked
+from mixwright.measured.stacked import stack
 from mixwright.measured.sums import MOST_ROUNDED
 from mixwright.mixture import Array, Mixture
 from mixwright.observations import Observations, observe
@@ -95,7 +96,7 @@ def read_observations(
         _check_form(table, mixtures[0])
     for table in (*realised, *loglikelihoods):
         raise MixwrightError(f"{table}: CSV tables hold mixtures and losses alone; leave it out")
-    reading = read_tables(_all_cells(mixtures), _all_cells(losses), options, known)
+    reading = _read_wide(mixtures, losses, options, known)
     reading.say()
     return join(reading, least, diverged)
 
@@ -113,7 +114,7 @@ def read_decisions(
     for table in (*mixtures, *losses):
         if not _is_wide(table):
             raise MixwrightError(f"{table}: its columns are fixed; give CSV tables of your own")
-    reading = read_tables(_all_cells(mixtures), _all_cells(losses), options)
+    reading = _read_wide(mixtures, losses, options)
     return reading, join(reading, 1, "drop")
 
 
@@ -287,9 +288,17 @@ def _with_metrics(observations: Observations, options: ColumnOptions, where: str
     return replace(observations, losses=np.column_stack(columns), metrics=metrics)
 
 
-def _all_cells(parts: Sequence[Table]) -> Cells:
-    """The rows of several tables as those of one."""
-    return stacked([_cells(part) for part in parts])
+def _read_wide(
+    mixtures: Sequence[Table],
+    losses: Sequence[Table],
+    options: ColumnOptions,
+    known: Known = NOTHING_KNOWN,
+) -> Reading:
+    """Reads the rows of several tables as those of one."""
+    first = stack([_cells(part) for part in mixtures], options.key)
+    second = stack([_cells(part) for part in losses], options.key)
+    check_counted(first, second, options, known)
+    return read_tables(first.cells, second.cells, options, known)
 
 
 def _cells(table: Table) -> Cells:

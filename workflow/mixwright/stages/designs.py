@@ -42,6 +42,8 @@ from mixwright.trust.next_round import REFITS, halves, next_round
 
 log = logging.getLogger(__name__)
 
+# Leaves out runs without losses.
+DROP = "--diverged drop"
 # Runs whose weights differ by less hardly differ: trust/reach.py asks for 5 to 20 %.
 LEAST_RANGE = 0.05
 
@@ -170,9 +172,12 @@ def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
     options_to_read = [words]
     if fit.runs.metrics:
         options_to_read.append(words_of_metrics(fit.runs.targets, fit.runs.metrics))
+    if fit.source.dropped:
+        options_to_read.append(DROP)
     log.info(
-        "design: next: train a proxy on each line, write new_losses.csv (the id, then a column a"
-        " target), and run %s; MIXTURES and LOSSES are the tables of the fit",
+        "design: next: train a proxy on each line, write new_losses.csv (the id, then %s), and run"
+        " %s; MIXTURES and LOSSES are the tables of the fit",
+        ", ".join(fit.runs.targets),
         fit_line(
             ["MIXTURES", to], ["LOSSES", "new_losses.csv"], options_to_read, fit.name, "NEW_FIT"
         ),

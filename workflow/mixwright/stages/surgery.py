@@ -95,7 +95,8 @@ def surgery(
         log.info("surgery: %s is of an earlier call, remove it", to / LISTED)
     for line in _lines(evidence, wanted):
         log.info("surgery: %s", line)
-    log.info("surgery: %s", _next_step(to, len(wanted.weights), words))
+    following = _next_step(to, len(wanted.weights), observations.targets, words)
+    log.info("surgery: %s", following)
 
 
 def _observations(
@@ -241,7 +242,7 @@ def _moved(evidence: Evidence) -> str:
     )
 
 
-def _next_step(to: Path, runs: int, options: Sequence[str]) -> str:
+def _next_step(to: Path, runs: int, targets: Sequence[str], options: Sequence[str]) -> str:
     """Returns what to do with the folder, in one line."""
     mixtures: list[str | Path] = [to / MIXTURES]
     losses: list[str | Path] = [to / LOSSES]
@@ -252,6 +253,6 @@ def _next_step(to: Path, runs: int, options: Sequence[str]) -> str:
     if not runs:
         return f"next: {fit}; --runs 4 names mixtures to check it by"
     return (
-        f"next: train a proxy on each line of {to / TO_TRAIN}, write new_losses.csv (the id, then a"
-        f" column a target), and run {fit}"
+        f"next: train a proxy on each line of {to / TO_TRAIN}, write new_losses.csv (the id, then"
+        f" {', '.join(targets)}), and run {fit}"
     )
