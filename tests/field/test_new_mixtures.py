@@ -9,7 +9,7 @@ import pytest
 
 import own_tables
 from mixwright.__main__ import main
-from mixwright.designs.candidates import chosen_rows
+from mixwright.designs.candidates import choose_lines
 from mixwright.designs.elsewhere import STRENGTHS, TEMPERATURE, Wanted, designed
 from mixwright.designs.informative import NOISE, sensitivity
 from mixwright.measured.decisions import ColumnOptions
@@ -241,7 +241,7 @@ def test_with_candidates_the_command_is_as_it_was(tmp_path, capsys):
     mixtures, _ = own_tables.write(tmp_path)
     words = ["--candidates", str(mixtures), "--domains", *own_tables.DOMAINS, "--key", "index"]
     names, ids, _ = design(tmp_path, *words, runs=6, name="chosen.csv")
-    expected = chosen_rows(mixtures, 6)
+    expected = choose_lines(mixtures, 6).rows
     assert [*names] == expected[0][1:] and ids == [row[0] for row in expected[1:]]
     line = refusal(tmp_path, capsys, *words, "--runs", "4", "--cap", "web=.5")
     assert "--cap: the mixtures of --candidates are taken as they stand" in line

@@ -104,3 +104,74 @@ def test_a_further_round_is_fitted_beside_tables_with_more_columns(tmp_path, mon
     fit = Fit.load(tmp_path / "NEW_FIT")
     assert len(fit.runs.runs) == 42 and len(fit.source.dropped) == 2
     assert "losses.csv: left out, for not all tables have it: " in caplog.text
+
+
+def test_how_the_fit_was_made_is_typed_on(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.chdir(tmp_path)
+    own_tables.write(tmp_path)
+    own_tables.write(tmp_path / "large", runs=12, seed=1)
+    small = ("--mixtures", "mixtures.csv", "--losses", "losses.csv")
+    large = ("--mixtures", "large/mixtures.csv", "--losses", "large/losses.csv")
+    mixer = ("--mixer", "effective-data")
+    settings = '{"iterations": 50}'
+    assert run("fit", *small, *mixer, "--settings", settings, "--to", "small fit") == 0
+    assert run("design", "--after", "small fit", "--runs", 2, "--to", "a.csv") == 0
+    command = printed(caplog.text)
+    assert command[command.index("--settings") + 1] == settings
+    assert run("fit", *large, *mixer, "--around", "small fit", "--to", "fit") == 0
+    assert run("design", "--after", "fit", "--runs", 6, "--to", "b.csv") == 0
+    assert "SMALLER is the fit that it lies around" in caplog.text
+    losses_of(tmp_path / "b.csv", tmp_path / "new_losses.csv")
+    places = {"MIXTURES": "large/mixtures.csv", "LOSSES": "large/losses.csv"}
+    command = printed(caplog.text, SMALLER="small fit", **places)
+    assert "--settings" not in command and run(*command) == 0
+    assert Fit.load(tmp_path / "NEW_FIT").mixer.around is not None
+    assert run("fit", *large, *mixer, "--to", "alone") == 0
+    assert run("design", "--after", "alone", "--runs", 6, "--to", "c.csv") == 0
+    near = [(tmp_path / name).read_text().splitlines()[4:] for name in ("b.csv", "c.csv")]
+    assert near[0] != near[1]
+
+
+def test_a_choice_of_candidates_ends_with_its_command(blanks, caplog, capsys):
+    caplog.set_level("INFO")
+    words = ("--candidates", "my mixtures.csv", "--runs", 12, "--to", "my choice.csv")
+    assert run("design", *words) == 0
+    assert "12 of 40 mixtures chosen, the most informative first" in caplog.text
+    assert "law (EU)" in capsys.readouterr().out
+    losses_of(blanks / "my choice.csv", blanks / "losses.csv")
+    command = printed(caplog.text)
+    assert caplog.text.rstrip().endswith("--to fit")
+    assert run(*command) == 0
+    assert len(Fit.load(blanks / "fit").runs.runs) == 12
+
+
+def test_candidates_without_ids_are_told(blanks, caplog):
+    caplog.set_level("INFO")
+    lines = (blanks / "my mixtures.csv").read_text().splitlines()
+    bare = [line.split(",", 1)[1] for line in lines]
+    (blanks / "bare.csv").write_text("\n".join(bare))
+    assert run("design", "--candidates", "bare.csv", "--runs", 6, "--to", "chosen.csv") == 0
+    assert "no column of chosen.csv names its lines: put ids into a first one" in caplog.text
+
+
+def test_designs_of_several_sizes_end_with_their_commands(blanks, caplog):
+    caplog.set_level("INFO")
+    words = ("--domains", *NAMES, "--to", "my sizes.csv")
+    assert run("design", *words, "--runs", 200, "--sizes", "s=1", "l=8") == 0
+    (line,) = re.findall("and run (mixwright fit .*)", caplog.text)
+    for size in ("s", "l"):
+        losses_of(blanks / f"my sizes-{size}.csv", blanks / f"losses-{size}.csv")
+    for command in line.split(", then "):
+        assert run(*shlex.split(command)[1:]) == 0
+    assert Fit.load(blanks / "fit-l").mixer.around is not None
+    caplog.clear()
+    assert run("design", *words, "--runs", 60, "--sizes", "s=1", "l=6") == 0
+    losses_of(blanks / "my sizes-l.csv", blanks / "losses-l.csv")
+    (line,) = re.findall("then (mixwright predict .*)", caplog.text)
+    words = ["my mixtures.csv" if word == "MIXTURES" else word for word in shlex.split(line)]
+    assert run(*words[1:]) == 0
+    caplog.clear()
+    short = ("--domains", *NAMES, "--to", "few.csv", "--runs", 4)
+    assert run("design", *short, "--sizes", "s=1", "l=1.5") == 0
+    assert "raise --runs" in caplog.text

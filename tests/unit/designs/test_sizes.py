@@ -123,7 +123,8 @@ def test_the_command_writes_a_table_a_size(tmp_path, caplog):
         assert all(float(row[1]) <= 0.5 for row in rows)
         spent += cost * len(rows)
     assert 42 < spent <= 48 and not (tmp_path / "mixtures.csv").exists()
-    assert "--around fit" in caplog.text
+    assert "--mixer effective-data --to fit-small, then mixwright predict" in caplog.text
+    assert "--anchor-losses losses-large.csv" in caplog.text
 
 
 def test_a_size_without_runs_is_told(tmp_path, caplog):

@@ -7,7 +7,9 @@ import pytest
 
 from mixwright.designs import informative
 from mixwright.errors import MixwrightError
+from mixwright.proposals.fits import Fit
 from mixwright.simplex.bounds import Bounds
+from mixwright.trust.anchored import anchored
 from mixwright.trust.next_round import around_optima, halves, next_round, optima_of_refits
 from planted_swarm import plant
 
@@ -117,3 +119,18 @@ def test_what_cannot_be_is_refused():
         next_round(planted.seen, planted.goal, 0, 0)
     with pytest.raises(MixwrightError, match="8 swarm runs or more and there are 5"):
         next_round(planted.seen.only(np.arange(5)), planted.goal, 4, 0, **SMALL)
+
+
+def test_optima_of_refits_lie_around_the_law_that_the_fit_lies_around():
+    planted = plant(3, runs=48)
+    smaller = Fit.of(planted.seen, "effective-data")
+    few = planted.seen.only(np.arange(12))
+    larger = replace(few, losses=few.losses[:, ::-1])
+    law = anchored(smaller, larger).mixer
+    around = optima_of_refits(larger, planted.goal, 4, 0, law)
+    alone = optima_of_refits(larger, planted.goal, 4, 0)
+    assert not np.allclose(around, alone, atol=1e-2)
+    best = law.propose(planted.goal).weights
+    assert np.abs(around - best).mean() < np.abs(alone - best).mean()
+    plain = Fit.of(larger, "effective-data").mixer
+    assert np.array_equal(optima_of_refits(larger, planted.goal, 4, 0, plain), alone)

@@ -299,6 +299,15 @@ def is_setting(part: Field) -> bool:
     return not part.metadata.get("fitted")
 
 
+def settings_of(mixer: "Mixer") -> dict[str, Any]:
+    """Returns the settings of a mixer, by name."""
+    settings = {}
+    for part in fields(mixer):  # type: ignore[arg-type]
+        if is_setting(part):
+            settings[part.name] = getattr(mixer, part.name)
+    return settings
+
+
 def read_settings(text: str) -> dict[str, Any]:
     """Reads settings as they were typed on the command line, as a JSON object."""
     try:

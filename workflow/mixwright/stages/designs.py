@@ -1,30 +1,26 @@
 """Stages of workflow/rules/proxies.smk that choose mixtures to train, before any loss is known."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from mixwright import tables
 from mixwright.corpus.counts import extents, train_domains
 from mixwright.designs import resolve
-from mixwright.designs.candidates import chosen_rows
-from mixwright.designs.elsewhere import MOST_RUNS, Designed, Wanted, designed, further_ids
+from mixwright.designs.candidates import choose_lines
+from mixwright.designs.elsewhere import Designed, Wanted, designed
 from mixwright.designs.read_back import words_to_read
 from mixwright.designs.row import mixture_weights
 from mixwright.errors import MixwrightError, counted
 from mixwright.jobs.plan.accuracy import expected, sentence
 from mixwright.measured.decisions import ColumnOptions
 from mixwright.measured.loss_tables import read_observations
-from mixwright.measured.metric_words import words_of_metrics
 from mixwright.mixture import Array, digest
-from mixwright.proposals.fits import Fit
-from mixwright.proposals.options import Options, read_options
+from mixwright.proposals.options import read_options
 from mixwright.proposals.typed_design import (
     fit_with_runs,
     read_domains,
@@ -33,17 +29,16 @@ from mixwright.proposals.typed_design import (
 )
 from mixwright.simplex.alike import count_repeated
 from mixwright.stages.fit_line import fit_line
-from mixwright.stages.mixture_tables import write_mixtures
+from mixwright.stages.further_round import write_round
+from mixwright.stages.mixture_tables import show_shares, write_mixtures
 from mixwright.stages.options import NO_WORDS, NONE, Paths
 from mixwright.stages.sized_designs import read_costs, write_sized
 from mixwright.study.gate import check_samples
 from mixwright.study.study import Study
-from mixwright.trust.next_round import REFITS, halves, next_round
+from mixwright.trust.next_round import next_round
 
 log = logging.getLogger(__name__)
 
-# Leaves out runs without losses.
-DROP = "--diverged drop"
 # Runs whose weights differ by less hardly differ: trust/reach.py asks for 5 to 20 %.
 LEAST_RANGE = 0.05
 
@@ -96,15 +91,14 @@ def design(
         options = read_options(
             fit.source, target, cap, floor, available, tokens, max_epochs, seed, group, fix
         )
-        _write_round(fit, options, runs, to)
+        write_round(fit, options, runs, to)
         return
     if target:
         raise MixwrightError(f"--target {target[0]}: it belongs to --after; leave it out")
     if candidates is not None:
         del drawn["--domains"]
         _refuse(bounds | drawn, "--candidates", "are taken as they stand")
-        rows = chosen_rows(candidates, runs, ColumnOptions(domains=domains, key=key))
-        write_mixtures(to, rows, "design")
+        _write_chosen(candidates, runs, ColumnOptions(domains=domains, key=key), to)
         return
     if key is not None:
         raise MixwrightError(f"--key {key}: it belongs to --candidates; leave it out")
@@ -120,7 +114,7 @@ def design(
     cells = chosen.cells()
     words = words_to_read(cells, chosen.names)
     write_mixtures(to, cells, "design")
-    Console(highlight=False).print(_shares(chosen))
+    show_shares(chosen.names, chosen.weights)
     for note in _notes(wanted, chosen):
         log.info("design: %s", note)
     log.info("design: %s", _promise(wanted, chosen))
@@ -136,71 +130,20 @@ def _refuse(options: Mapping[str, Any], beside: str, reason: str) -> None:
             )
 
 
-def _write_round(fit: Fit, options: Options, runs: int, to: Path) -> None:
-    """Writes the mixtures of a further round, and says which half is what."""
-    if not 0 < runs <= MOST_RUNS:
-        raise MixwrightError(f"--runs {runs}: give a number from 1 to {MOST_RUNS:,}")
-    options.check_units(fit.source)
-    goal = options.goal(fit.source)
-    weights = next_round(fit.runs, goal, runs, goal.seed)
-    ids = further_ids((*fit.runs.runs, *fit.source.dropped), runs)
-    measured = fit.runs.of_role("swarm").weights
-    equal = count_repeated(np.concatenate([measured, weights])) - count_repeated(measured)
-    chosen = Designed(fit.domains, ids, weights, repeats=0, moved=False, equal=equal)
-    cells = chosen.cells()
-    words = words_to_read(cells, chosen.names)
-    write_mixtures(to, cells, "design")
-    Console(highlight=False).print(_shares(chosen))
-    informative, searched = halves(runs)
-    earlier = counted(len(fit.runs.of_role("swarm").runs), "run")
-    verb = "teaches" if informative == 1 else "teach"
+def _write_chosen(candidates: Path, runs: int, options: ColumnOptions, to: Path) -> None:
+    """Writes the most informative lines of a table as they stand, and says what comes next."""
+    chosen = choose_lines(candidates, runs, options)
+    words = words_to_read(chosen.rows, chosen.names, chosen.key)
+    write_mixtures(to, chosen.rows, "design")
+    show_shares(chosen.names, chosen.weights)
     log.info(
-        "design: %s %s the law most, beside the %s of the fit",
-        _span(ids[:informative]),
-        verb,
-        earlier,
+        "design: %d of %s chosen, the most informative first",
+        runs,
+        counted(chosen.candidates, "mixture"),
     )
-    if searched:
-        refits = counted(min(searched, REFITS), "refit")
-        near = ids[informative:]
-        verb = "lies" if len(near) == 1 else "lie"
-        log.info("design: %s %s around the optima of %s", _span(near), verb, refits)
-    if equal:
-        log.info("design: %d of them stand there before; train these with other seeds", equal)
-    for note in options.notes(fit.source):
-        log.info("design: %s", note)
-    options_to_read = [words]
-    if fit.runs.metrics:
-        options_to_read.append(words_of_metrics(fit.runs.targets, fit.runs.metrics))
-    if fit.source.dropped:
-        options_to_read.append(DROP)
-    log.info(
-        "design: next: train a proxy on each line, write new_losses.csv (the id, then %s), and run"
-        " %s; MIXTURES and LOSSES are the tables of the fit",
-        ", ".join(fit.runs.targets),
-        fit_line(
-            ["MIXTURES", to], ["LOSSES", "new_losses.csv"], options_to_read, fit.name, "NEW_FIT"
-        ),
-    )
-
-
-def _span(ids: Sequence[str]) -> str:
-    """The first and the last of ids that follow each other."""
-    if len(ids) == 1:
-        return ids[0]
-    return f"{ids[0]} to {ids[-1]}"
-
-
-def _shares(chosen: Designed) -> Table:
-    """Returns the least, the mean and the greatest share of each domain over the mixtures."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("domain", overflow="fold")
-    for heading in ("first", "least", "mean", "most"):
-        table.add_column(heading, justify="right")
-    for name, shares in zip(chosen.names, chosen.weights.T, strict=True):
-        numbers = (shares[0], shares.min(), shares.mean(), shares.max())
-        table.add_row(name, *[f"{number:.3f}" for number in numbers])
-    return table
+    if not chosen.has_ids:
+        log.info("design: no column of %s names its lines: put ids into a first one", to)
+    log.info("design: %s", _next_step(to, words))
 
 
 def _notes(wanted: Wanted, chosen: Designed) -> list[str]:

@@ -4,7 +4,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
 from mixwright.measured.wide import write_rows
+from mixwright.mixture import Array
 
 log = logging.getLogger(__name__)
 
@@ -22,3 +26,15 @@ def write_mixtures(path: Path, rows: Iterable[Sequence[str]], command: str) -> N
             command,
             path,
         )
+
+
+def show_shares(names: Sequence[str], weights: Array) -> None:
+    """Prints the least, the mean and the greatest share of each domain over (mixtures, domains)."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("domain", overflow="fold")
+    for heading in ("first", "least", "mean", "most"):
+        table.add_column(heading, justify="right")
+    for name, shares in zip(names, weights.T, strict=True):
+        numbers = (shares[0], shares.min(), shares.mean(), shares.max())
+        table.add_row(name, *[f"{number:.3f}" for number in numbers])
+    Console(highlight=False).print(table)

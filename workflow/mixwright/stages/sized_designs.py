@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mixwright.designs.elsewhere import DIGITS, Designed, Wanted, candidates_of
+from mixwright.designs.read_back import words_to_read
 from mixwright.designs.sizes import Size, choose_sizes
 from mixwright.errors import MixwrightError, as_typed, counted
+from mixwright.mixers.laws.mixer import LEAST
 from mixwright.proposals import typed
+from mixwright.stages.fit_line import fit_line
 from mixwright.stages.mixture_tables import write_mixtures
 from mixwright.trust.anchored import FEW
 
@@ -47,10 +50,14 @@ def write_sized(wanted: Wanted, sizes: Sequence[Size], to: Path) -> None:
     for table, size in zip(tables, sizes, strict=True):
         if table.ids:
             write_mixtures(path_of(to, size), table.cells(), "design")
+    words = ""
+    for table in tables:
+        if not words and table.ids:
+            words = words_to_read(table.cells(), table.names)
     for domain in wanted.domains:
         if domain.tokens == 0:
             log.info("design: %s has no tokens and so no weight", domain.name)
-    for note in sized_notes(tables, sizes, to):
+    for note in sized_notes(tables, sizes, to, words):
         log.info("design: %s", note)
 
 
@@ -81,18 +88,24 @@ def path_of(to: Path, size: Size) -> Path:
     return to.with_name(f"{to.stem}-{size.name}{to.suffix}")
 
 
-def sized_notes(tables: Sequence[Designed], sizes: Sequence[Size], to: Path) -> list[str]:
-    """Returns what was chosen for each size, and what to do with it."""
+def sized_notes(
+    tables: Sequence[Designed], sizes: Sequence[Size], to: Path, words: str = ""
+) -> list[str]:
+    """Returns what was chosen for each size, and what to do with it.
+
+    Args:
+        words: options with which the tables are read as they were meant.
+    """
     notes = []
     for table, size in zip(tables, sizes, strict=True):
         number = len(table.ids)
-        words = f"{counted(number, 'mixture')} at {size.name}, for {number * size.cost:g} in all"
+        line = f"{counted(number, 'mixture')} at {size.name}, for {number * size.cost:g} in all"
         path = path_of(to, size)
         if number:
-            words += f": {path}"
+            line += f": {path}"
         elif path.exists():
-            words += f"; {path} is of an earlier call, remove it"
-        notes.append(words)
+            line += f"; {path} is of an earlier call, remove it"
+        notes.append(line)
     target = sizes[-1].name
     number = len(tables[-1].ids)
     if not number:
@@ -106,8 +119,35 @@ def sized_notes(tables: Sequence[Designed], sizes: Sequence[Size], to: Path) -> 
             f"{counted(number, 'run')} of {target} tell levels: with {FEW} or fewer the proposal of"
             " the smaller models' fit was as good or better; --runs counts what all may cost"
         )
-    notes.append(
-        "next: train a proxy on each line at its size, fit the smaller size's runs by mixwright fit"
-        " --mixer effective-data --to fit, and the larger's around it: --around fit"
-    )
+    notes.append(_next_step(tables, sizes, to, words))
     return notes
+
+
+def _next_step(tables: Sequence[Designed], sizes: Sequence[Size], to: Path, words: str) -> str:
+    """Returns what to do with the tables: each size is fitted around the size before it.
+
+    Too few runs of the dearest size for a fit move the predictions of the size before.
+    """
+    lines = []
+    losses = []
+    place = ""
+    for table, size in zip(tables, sizes, strict=True):
+        measured = f"losses-{size.name}.csv"
+        mixtures = path_of(to, size)
+        around = as_typed("--around", place) if place else ""
+        if len(table.ids) >= LEAST:
+            place = f"fit-{size.name}"
+            losses.append(measured)
+            lines.append(fit_line([mixtures], [measured], [words, around], to=place))
+        elif place and size == sizes[-1]:
+            anchors = as_typed("--anchor-mixtures", mixtures, "--anchor-losses", measured)
+            losses.append(measured)
+            lines.append(
+                f"mixwright predict --fit {place} --mixtures MIXTURES {anchors} --to predicted.csv"
+            )
+    if not lines:
+        return f"a fit takes {LEAST} runs of a size, and none has so many: raise --runs"
+    return (
+        f"next: train a proxy on each line at its size, write {' and '.join(losses)} (the id, then"
+        f" a column a target), and run {', then '.join(lines)}"
+    )

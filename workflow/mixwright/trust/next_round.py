@@ -10,6 +10,7 @@ ones, to 0.274. Four rounds are no better than two.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from mixwright import mixers
 from mixwright.designs import dirichlet, informative
 from mixwright.errors import MixwrightError
 from mixwright.goal import Goal
+from mixwright.mixers.base import Mixer
 from mixwright.mixture import Array
 from mixwright.observations import Observations
 from mixwright.proposals.mean_accuracy import for_mean_accuracy
@@ -49,6 +51,7 @@ def next_round(
     temperature: float = TEMPERATURE,
     strengths: Sequence[float] = STRENGTHS,
     candidates: int = CANDIDATES,
+    law: Mixer | None = None,
 ) -> Array:
     """Returns (runs, domains) mixtures to train next, inside the goal's bounds.
 
@@ -65,6 +68,7 @@ def next_round(
         temperature: power of the middle in the candidates' Dirichlet.
         strengths: the least and the greatest strength of that Dirichlet.
         candidates: how many the informative half is chosen from, at least.
+        law: effective-data as it is to be fitted, with the law it lies around; None: as usual.
 
     Raises:
         MixwrightError: there are no runs to be had, or the law cannot be fitted to those there are.
@@ -73,7 +77,7 @@ def next_round(
         raise MixwrightError(f"next round: {runs} runs; ask for 1 or more")
     swarm = observations.of_role("swarm")
     chosen, searched = halves(runs)
-    near = around_optima(swarm, goal, searched, seed)
+    near = around_optima(swarm, goal, searched, seed, law)
     if middle is None:
         middle = goal.natural
     count = max(candidates, CANDIDATES_OF_A_RUN * chosen)
@@ -102,7 +106,9 @@ def halves(runs: int) -> tuple[int, int]:
     return runs - runs // 2, runs // 2
 
 
-def around_optima(swarm: Observations, goal: Goal, runs: int, seed: int) -> Array:
+def around_optima(
+    swarm: Observations, goal: Goal, runs: int, seed: int, law: Mixer | None = None
+) -> Array:
     """Returns (runs, domains) mixtures around the optima of refits of the law.
 
     Run j lies on the way from the optimum of refit j to a mixture drawn uniformly inside the
@@ -112,7 +118,7 @@ def around_optima(swarm: Observations, goal: Goal, runs: int, seed: int) -> Arra
     domains = len(goal.domains)
     if not runs:
         return np.zeros((0, domains))
-    optima = optima_of_refits(swarm, goal, min(runs, REFITS), seed)
+    optima = optima_of_refits(swarm, goal, min(runs, REFITS), seed, law)
     even = np.ones(domains)
     mixtures = []
     for number in range(runs):
@@ -124,9 +130,12 @@ def around_optima(swarm: Observations, goal: Goal, runs: int, seed: int) -> Arra
     return np.stack(mixtures)
 
 
-def optima_of_refits(swarm: Observations, goal: Goal, draws: int, seed: int) -> Array:
+def optima_of_refits(
+    swarm: Observations, goal: Goal, draws: int, seed: int, law: Mixer | None = None
+) -> Array:
     """Returns (draws, domains) the proposals of bootstrap refits of the effective-data law."""
-    full = mixers.create(MIXER).fit(swarm)
+    unfitted: Any = law or mixers.create(MIXER)
+    full = unfitted.fit(swarm)
     goal = for_mean_accuracy(swarm, goal)
     refitting = Refitting.of(full, swarm, seed, goal)
     measured = refitting.observations.losses

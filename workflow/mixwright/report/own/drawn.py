@@ -17,7 +17,7 @@ from mixwright.progress import News, say
 from mixwright.report.drawings import Drawn, embedded
 from mixwright.report.figures import FIGURES, MEASURED, SUFFIXES, TABLE, draw, save, tabulate
 from mixwright.report.figures.entries import FigureEntry
-from mixwright.report.own.gathering import OwnResult, settings_of
+from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.page import Place, page_of, surface_record
 from mixwright.report.room import with_room
 from mixwright.trust.folds import CHEAP
@@ -127,7 +127,7 @@ def region_of(result: OwnResult) -> dict[str, Any]:
     try:
         region = find_region(
             name,
-            settings_of(result.mixer),
+            mixers.settings_of(result.mixer),
             runs,
             result.goal,
             result.draws,

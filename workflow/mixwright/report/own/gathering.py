@@ -4,7 +4,7 @@ Whatever cannot be computed is None or empty, and `lacking` says why in a senten
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ import pandas as pd
 from mixwright import mixers
 from mixwright.errors import MixwrightError, TooFewRunsError
 from mixwright.goal import Goal, Proposal, Readout
-from mixwright.mixers.base import Mixer
 from mixwright.mixers.laws.formula import formula_of
 from mixwright.mixture import Array
 from mixwright.observations import Observations
@@ -222,7 +221,7 @@ def _weighed(result: OwnResult, mixer: Any, steps: Steps) -> OwnResult:
 def _tested(result: OwnResult, fitted: Fit, steps: Steps) -> OwnResult:
     """Adds predictions of held-out runs, and the learning curve."""
     lacking = dict(result.lacking)
-    settings = settings_of(fitted.mixer)
+    settings = mixers.settings_of(fitted.mixer)
     runs = result.runs
     assert runs is not None
     validation = result.validation
@@ -253,15 +252,6 @@ def _tested(result: OwnResult, fitted: Fit, steps: Steps) -> OwnResult:
         except (MixwrightError, TooFewRunsError) as error:
             lacking["curve"] = f"{error}"
     return replace(result, validation=validation, curve=curve, lacking=lacking)
-
-
-def settings_of(mixer: Mixer) -> dict[str, Any]:
-    """Returns the settings of a fitted mixer, by name."""
-    settings = {}
-    for part in fields(mixer):  # type: ignore[arg-type]
-        if mixers.is_setting(part):
-            settings[part.name] = getattr(mixer, part.name)
-    return settings
 
 
 def _best_run(result: OwnResult, runs: Observations) -> BestRun | None:

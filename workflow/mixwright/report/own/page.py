@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mixwright import mixers
 from mixwright.files import plain
 from mixwright.mixture import Array
 from mixwright.report.answer import answer_section, caveat_list
@@ -15,7 +16,7 @@ from mixwright.report.explorer.explorer import Preset, explorer_section
 from mixwright.report.frame import bullets, document, facts, note, text
 from mixwright.report.own import grounds, parts
 from mixwright.report.own.answering import answer_of, caveats_of, seeds_needed
-from mixwright.report.own.gathering import OwnResult, settings_of
+from mixwright.report.own.gathering import OwnResult
 from mixwright.report.own.option_words import line, option_words
 from mixwright.report.own.steps import next_steps
 from mixwright.report.own.target_rows import target_rows
@@ -152,7 +153,7 @@ def _provenance(result: OwnResult, place: Place) -> Mapping[str, Any]:
 
 def _settings(result: OwnResult) -> str:
     """The settings of the mixer, as they are typed behind --settings."""
-    settings = settings_of(result.mixer)
+    settings = mixers.settings_of(result.mixer)
     parts_of = [f"{name}={value}" for name, value in settings.items()]
     return ", ".join(parts_of) or "none"
 
