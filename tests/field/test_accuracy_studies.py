@@ -156,7 +156,7 @@ def test_the_best_mixture_is_proposed_in_the_unit(made):
 
 
 def test_propose_starts_from_the_goal_of_the_study(made, tmp_path):
-    assert Fit.load(made.fit).source.goal == {"arc": 0.5, "piqa": 0.5}
+    assert Fit.load(made.fit).source.goal.targets == {"arc": 0.5, "piqa": 0.5}
     to = tmp_path / "mixture.json"
     propose(fit=made.fit, to=to, draws=0)
     again = json.loads(to.read_text())

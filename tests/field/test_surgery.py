@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 import own_tables
-from least_study import study
+from least_study import CONFIG, study
 from mixwright import tables
 from mixwright.__main__ import main
-from mixwright.measured.runs import as_tables
+from mixwright.measured.runs import as_tables, import_runs
 from mixwright.proposals.fits import Fit
+from mixwright.study.config import resolve
+from mixwright.study.study import Study
 from planted_swarm import plant
 
 
@@ -167,6 +169,34 @@ def test_a_study_lists_what_it_has_and_what_is_to_be_trained(tmp_path, small_stu
     first = {name: weight for name, weight in without.iloc[0].items() if weight > 0}
     assert listed["listed"][0] == first
     assert not any("d05" in mixture for mixture in listed["listed"])
+
+
+def test_a_study_of_measured_runs_is_as_tables_are(tmp_path, monkeypatch, caplog):
+    """Its targets are no texts of domains, and it lists no runs to train."""
+    caplog.set_level("INFO")
+    monkeypatch.chdir(tmp_path)
+    mixtures, losses = own_tables.write(tmp_path)
+    targets = dict.fromkeys(own_tables.TARGETS, 1)
+    swarm = {"mixtures": str(mixtures), "losses": str(losses)}
+    written = {
+        "study": "theirs",
+        "measured": {"swarm": swarm, "targets": targets},
+        "mixers": {"effective-data": {}},
+    }
+    results = tmp_path / "results" / "theirs"
+    Study(resolve(written, CONFIG)).write(results / "study.json")
+    for frame, name, kind in zip(
+        import_runs("swarm", mixtures, losses, list(targets)),
+        ("design", "losses"),
+        (tables.DESIGN, tables.LOSSES),
+        strict=True,
+    ):
+        tables.write(frame, results / name / "swarm.parquet", kind)
+    words = ("--study", results / "study.json", "--add", "chem", "--to", "changed")
+    assert run("surgery", *words) == 0
+    assert "are left out" not in caplog.text and "40 runs are valid" in caplog.text
+    assert rows(tmp_path / "changed" / "losses.csv")[0] == ["id", "prose", "questions"]
+    assert not (tmp_path / "changed" / "listed.yaml").exists()
 
 
 @pytest.fixture

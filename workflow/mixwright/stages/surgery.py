@@ -74,8 +74,9 @@ def surgery(
         raise MixwrightError(f"--runs {runs}: give a number from 0 to {MOST_RUNS:,}")
     observations = _observations(mixtures, losses, study, diverged, columns)
     change = read_surgery(observations.domains, add, drop, merge, split)
-    if study is not None:
-        observations = _still_measured(observations, Study.read(study), change)
+    plan = _training(study)
+    if plan is not None:
+        observations = _still_measured(observations, plan, change)
     sizes = read_sizes(change.new, available)
     limits = read_limits(sizes, cap, floor, fix, group, tokens, max_epochs)
     evidence = Evidence.of(observations, change, law=not only_valid)
@@ -89,7 +90,7 @@ def surgery(
         words.append(words_of_metrics(observations.targets, observations.metrics))
     to.mkdir(parents=True, exist_ok=True)
     _write(to, evidence, chosen)
-    if study is not None:
+    if plan is not None:
         _write_listed(to, evidence, chosen)
     elif (to / LISTED).exists():
         log.info("surgery: %s is of an earlier call, remove it", to / LISTED)
@@ -118,6 +119,14 @@ def _observations(
         parts["design"], parts["losses"], diverged=plan.diverged, chosen=plan.chosen
     )
     return replace(observations, metrics=plan.metrics | dict(observations.metrics))
+
+
+def _training(study: Path | None) -> Study | None:
+    """The study that trains its runs; one of runs that others measured is as tables are."""
+    if study is None:
+        return None
+    plan = Study.read(study)
+    return None if plan.measured else plan
 
 
 def _still_measured(observations: Observations, plan: Study, change: Surgery) -> Observations:
