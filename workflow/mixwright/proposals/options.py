@@ -325,29 +325,9 @@ def _check(options: Options, source: FittedRuns, spelled: Mapping[str, str]) -> 
     if options.targets and not sum(options.targets.values()) > 0:
         raise MixwrightError(f"{names['targets']}: all weights are 0; give one of them a weight")
     if options.available:
-        check_available(names["available"], options.available, source.domains)
+        typed.check_available(names["available"], options.available, source.domains)
     if options.max_epochs is not None and not (options.available and options.tokens):
         raise MixwrightError(
             f"{names['max_epochs']}: passes over a domain need its tokens and the run's;"
             f" give {names['available']} and {names['tokens']} too"
         )
-
-
-def check_available(option: str, available: Mapping[str, float], domains: Sequence[str]) -> None:
-    """Refuses tokens that are shares, that lack a domain, or that are all 0.
-
-    Args:
-        option: what messages call the option.
-    """
-    missing = [name for name in domains if name not in available]
-    if missing:
-        raise MixwrightError(
-            f"{option}: nothing is said of {', '.join(missing)}; give every domain its tokens"
-        )
-    for name, tokens in available.items():
-        if 0 < tokens < 1:
-            raise MixwrightError(
-                f"{option} {name}={tokens:g}: tokens are counted, not shares; give their number"
-            )
-    if not any(available.values()):
-        raise MixwrightError(f"{option}: no domain has tokens; give one of them some")

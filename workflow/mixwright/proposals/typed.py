@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mixwright.errors import MixwrightError, nearest
@@ -115,3 +115,23 @@ def is_number(value: Any, most: float) -> bool:
 def limit_words(most: float) -> str:
     """`from 0 on`, `from 0 to 1`."""
     return "from 0 on" if most == math.inf else f"from 0 to {most:g}"
+
+
+def check_available(option: str, available: Mapping[str, float], domains: Sequence[str]) -> None:
+    """Refuses tokens that are shares, that lack a domain, or that are all 0.
+
+    Args:
+        option: what messages call the option.
+    """
+    missing = [name for name in domains if name not in available]
+    if missing:
+        raise MixwrightError(
+            f"{option}: nothing is said of {', '.join(missing)}; give every domain its tokens"
+        )
+    for name, tokens in available.items():
+        if 0 < tokens < 1:
+            raise MixwrightError(
+                f"{option} {name}={tokens:g}: tokens are counted, not shares; give their number"
+            )
+    if not any(available.values()):
+        raise MixwrightError(f"{option}: no domain has tokens; give one of them some")

@@ -9,7 +9,7 @@ from mixwright.errors import MixwrightError
 from mixwright.mixture import Domain
 from mixwright.proposals import typed
 from mixwright.proposals.fits import RUNS, Fit
-from mixwright.proposals.options import COMMAND_LINE, check_available
+from mixwright.proposals.options import COMMAND_LINE
 from mixwright.simplex.bounds import Bounds
 
 LEAST_DOMAINS = 2
@@ -60,7 +60,7 @@ def read_sizes(names: Sequence[str], available: Sequence[str]) -> tuple[Domain, 
     tokens = typed.numbers(option, available, names)
     if not tokens:
         return tuple(Domain(name, None, 1 / len(names)) for name in names)
-    check_available(option, tokens, names)
+    typed.check_available(option, tokens, names)
     return tuple(Domain(name, round(tokens[name])) for name in names)
 
 
