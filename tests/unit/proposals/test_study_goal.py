@@ -134,6 +134,21 @@ def test_passes_that_are_not_seen_to_are_told(in_study):
     assert not any("max_epochs" in note for note in notes)
 
 
+def test_limits_of_what_the_fit_does_not_know_are_left_out_and_told():
+    """The study has changed since."""
+    goal = StudyGoal(
+        targets={"north": 1.0},
+        caps={"d00": 0.2, "new": 0.3},
+        groups={"both": {"domains": ["d01", "newer"], "most": 0.25}},
+        never_worse=("north", "gone"),
+    )
+    within = goal.within(NAMES, TARGETS)
+    assert within.caps == {"d00": 0.2} and within.groups == {} and within.never_worse == ("north",)
+    limits = {"caps": within.caps, "floors": {}, "fixed": {}}
+    assert any("limits gone, new, newer, which" in note for note in within.notes(False, limits, 1))
+    assert StudyGoal(never_worse=("all",)).within(NAMES, TARGETS).unknown == ()
+
+
 def test_a_fit_elsewhere_is_of_no_study(tmp_path, fit):
     fit.save(tmp_path / "fit")
     assert read_source(tmp_path / "fit").goal == StudyGoal()

@@ -331,4 +331,5 @@ def read_source(folder: Path) -> FittedRuns:
         values[name] = tuple(value) if isinstance(value, list) else value
     metrics = values.get("metrics", {})
     values["metrics"] = {name: Metric(**metric) for name, metric in metrics.items()}
-    return FittedRuns(**values | {"goal": StudyGoal.beside(folder)})
+    goal = StudyGoal.beside(folder).within(values["domains"], values["targets"])
+    return FittedRuns(**values | {"goal": goal})

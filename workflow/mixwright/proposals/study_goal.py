@@ -1,12 +1,15 @@
 """What the study whose results hold a fit wants of a mixture: its goal, as the study is now."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mixwright.study.goals import is_worst
 from mixwright.study.study import Study
+
+# limits of shares, in words
+SHARES = {"caps": "at most", "floors": "at least", "fixed": "exactly"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class StudyGoal:
     # what is minimised, where it is not the mean of the targets
     worst: bool = False
     risk: float | None = None
+    # domains and targets that the study limits and the fit does not know
+    unknown: tuple[str, ...] = ()
 
     @classmethod
     def beside(cls, fit: Path) -> "StudyGoal":
@@ -51,6 +56,32 @@ class StudyGoal:
             max_epochs=None if study.measured else goal.get("max_epochs"),
             worst=is_worst(study.config),
             risk=goal.get("risk"),
+        )
+
+    def within(self, domains: Sequence[str], targets: Sequence[str]) -> "StudyGoal":
+        """Returns the goal with limits on these alone: a study may have changed since its fit."""
+        unknown: list[str] = []
+        shares: dict[str, dict[str, float]] = {}
+        for kind in SHARES:
+            limits = getattr(self, kind)
+            shares[kind] = {name: limits[name] for name in limits if name in domains}
+            unknown += [name for name in limits if name not in domains]
+        groups = {}
+        for name, group in self.groups.items():
+            strange = [member for member in group["domains"] if member not in domains]
+            unknown += strange
+            if not strange:
+                groups[name] = group
+        never_worse = [name for name in self.never_worse if name == "all" or name in targets]
+        unknown += [name for name in self.never_worse if name not in never_worse]
+        return replace(
+            self,
+            caps=shares["caps"],
+            floors=shares["floors"],
+            fixed=shares["fixed"],
+            groups=groups,
+            never_worse=tuple(never_worse),
+            unknown=tuple(sorted(set(unknown))),
         )
 
     @property
@@ -83,6 +114,11 @@ class StudyGoal:
                 f"limits of the study hold too: {'; '.join(words)}; another number for one of them"
                 " takes its place"
             )
+        if self.unknown:
+            notes.append(
+                f"the study limits {', '.join(self.unknown)}, which this fit does not know: these"
+                " limits are left out; run the study again to fit what it is now"
+            )
         if named and self.objective:
             notes.append("the mean of the named targets is minimised; the study minimises another")
         if self.max_epochs is not None and max_epochs is None:
@@ -95,7 +131,7 @@ class StudyGoal:
     def _limits(self, limits: Mapping[str, Mapping[str, float]]) -> list[str]:
         """The limits of shares, and of single targets, that no option has replaced, in words."""
         words = []
-        for kind, what in (("caps", "at most"), ("floors", "at least"), ("fixed", "exactly")):
+        for kind, what in SHARES.items():
             for name, share in sorted(getattr(self, kind).items()):
                 if limits[kind][name] == share:
                     words.append(f"{name} {what} {share:g}")
